@@ -1,0 +1,30 @@
+import type { Asker, FleetControl } from "../contract/command.ts";
+import type { World } from "../fleet/world.ts";
+
+/** Everything a verb may touch. Verbs parse, call and print; they hold no rules and read no environment. */
+export interface Context {
+  world: World;
+  control: FleetControl;
+  /** Who types: a person, or the agent in whose terminal this runs. */
+  by: Asker;
+  /** Data, for programs and pipes. */
+  out: (text: string) => void;
+  /** Words for people. */
+  err: (text: string) => void;
+  /** Progress of anything long: shown to a person at a terminal, and to nobody else. */
+  progress: (line: string) => void;
+  stdin: NodeJS.ReadStream;
+  color: boolean;
+  /** True where both ends are a terminal, so that questions can be asked. */
+  interactive: boolean;
+  columns: number;
+  /** Aborts at Ctrl-C. Asking for it takes Ctrl-C over, so only a verb that minds it may look. */
+  readonly signal: AbortSignal;
+  cwd: string;
+  version: string;
+  /** Runs the daemon in this process until it is told to end. */
+  serve: () => Promise<void>;
+  isDaemonUp: () => Promise<boolean>;
+  /** Becomes that program: nothing of mosaic is left behind to leak. */
+  become: (argv: readonly [string, ...string[]]) => Promise<number>;
+}

@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+
+import { agentPlace } from "../contract/home.ts";
+import { namedAgent } from "../fleet/names.ts";
+import { observe } from "../fleet/observe.ts";
+import { age, painter, table, tame } from "../lib/text.ts";
+import type { Rung } from "../status/derive.ts";
+import type { Context } from "./context.ts";
+
+/** How much of a dying screen is worth reading at once. */
+const lastWords = 15;
+
+/** `explain`: the evidence that decided, all other evidence, and the last screen of an agent that ended. */
+export async function explain(context: Context, name: string, options: { json?: true | undefined }): Promise<number> {
+  const { world } = context;
+  const one = namedAgent((await observe(world)).agents, name);
+  const { derived, status, unit } = one;
+  const screen =
+    unit.process === "none" && unit.wanted === "up" ? screenOf(agentPlace(world.home, name).screen) : undefined;
+  if (options.json) {
+    const { decided, others } = derived;
+    context.out(
+      `${JSON.stringify({ version: 1, agent: name, state: derived.state, decided, others, drift: status.drift, restarts: unit.restarts, exit: unit.exit ?? null, screen: screen ?? null }, undefined, 2)}\n`,
+    );
+    return 0;
+  }
+  const paint = painter(context.color);
+  const now = world.now();
+  const row = (rung: Rung, mark: string) => [
+    mark,
+    rung.source,
+    rung.state ?? "-",
+    rung.at === undefined ? "-" : `${age(Math.max(0, now - rung.at))} ago`,
+    rung.note,
+  ];
+  context.out(`${name} is ${paint("bold", derived.state)}: ${derived.decided.note}\n\n`);
+  context.out(
+    table([row(derived.decided, paint("green", "decided")), ...derived.others.map((rung) => row(rung, "known"))]),
+  );
+  for (const drift of status.drift) context.out(`\ndrift: ${drift}\n`);
+  if (screen !== undefined) context.out(`\nIts last screen:\n${screen}\n`);
+  const next = {
+    dead: `mosaic fleet start ${name}`,
+    stopped: `mosaic fleet start ${name}`,
+    unknown: `mosaic fleet attach ${name}`,
+  }[derived.state as string];
+  if (next !== undefined) context.err(`Next: ${next}\n`);
+  return 0;
+}
+
+function screenOf(path: string): string | undefined {
+  try {
+    const lines = tame(readFileSync(path, "utf8")).trimEnd().split("\n");
+    return lines
+      .slice(-lastWords)
+      .map((line) => `  ${line}`)
+      .join("\n");
+  } catch {
+    return undefined;
+  }
+}

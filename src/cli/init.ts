@@ -1,0 +1,120 @@
+import { createTwoFilesPatch } from "diff";
+
+import type { Runtime } from "../contract/agent.ts";
+import type { Answers } from "../fleet/compose.ts";
+import {
+  checkName,
+  checkWorkdir,
+  commit,
+  draft,
+  lookAround,
+  presetNamed,
+  suggestName,
+  type Draft,
+  type Situation,
+} from "../fleet/init.ts";
+import { FleetError } from "../lib/errors.ts";
+import { painter, table } from "../lib/text.ts";
+import type { Context } from "./context.ts";
+
+/** Every answer of the wizard, as a flag. */
+export interface InitOptions {
+  type?: string | undefined;
+  name?: string | undefined;
+  runtime?: Runtime | undefined;
+  orchestratorRuntime?: Runtime | undefined;
+  workdir?: string | undefined;
+  supervisor?: "auto" | "systemd" | "builtin" | undefined;
+  yes?: true | undefined;
+  dryRun?: true | undefined;
+  json?: true | undefined;
+}
+
+/** `init`: asks or is told, shows what would change, writes as a whole or not at all. */
+export async function init(context: Context, options: InitOptions): Promise<number> {
+  if (context.by.kind === "agent") {
+    throw new FleetError("conflict", "An agent may not set up the fleet it belongs to.", {
+      hint: "ask the person who owns the fleet",
+    });
+  }
+  const asking = !options.yes && !options.dryRun && !options.json;
+  if (asking && !context.interactive) {
+    throw new FleetError("usage", "init asks questions, and this is no terminal.", {
+      hint: "mosaic fleet init --type coding --yes",
+    });
+  }
+  const situation = await lookAround(context.world);
+  for (const error of situation.broken) context.err(`Left out: ${error.message}\n`);
+  const told = checkOptions(context, situation, options);
+  if (!asking)
+    return finish(context, await draft(context.world, situation, withDefaults(context, situation, told)), options);
+  const { ask, confirmWrite } = await import("./wizard.ts");
+  const answers = await ask(context, situation, told);
+  const made = await draft(context.world, situation, answers);
+  show(context, made);
+  if (made.text !== made.before && !(await confirmWrite(made.path)))
+    throw new FleetError("cancelled", "Nothing was written.");
+  return finish(context, made, { ...options, quiet: true });
+}
+
+function checkOptions(context: Context, situation: Situation, options: InitOptions): Answers {
+  return {
+    type: options.type === undefined ? undefined : presetNamed(situation, options.type),
+    name: options.name === undefined ? undefined : checkName(options.name),
+    workdir: options.workdir === undefined ? undefined : checkWorkdir(context.world, options.workdir, context.cwd),
+    runtime: options.runtime,
+    orchestratorRuntime: options.orchestratorRuntime,
+    supervisor: options.supervisor,
+  };
+}
+
+/** A first init needs a name and a folder; a later one changes only what was said. */
+function withDefaults(context: Context, situation: Situation, told: Answers): Answers {
+  if (situation.current !== undefined) return told;
+  const workdir = told.workdir ?? checkWorkdir(context.world, context.cwd, context.cwd);
+  return { ...told, workdir, name: told.name ?? suggestName(workdir) };
+}
+
+async function finish(context: Context, made: Draft, options: InitOptions & { quiet?: boolean }): Promise<number> {
+  const changed = made.text !== made.before;
+  if (!options.json && !options.quiet) show(context, made);
+  if (!options.dryRun) await commit(context.world, made);
+  if (options.json) {
+    const { fleet, preset, agents, warnings } = made.roster;
+    const short = agents.map(({ name, role, runtime, workdir }) => ({ name, role, runtime, workdir }));
+    context.out(
+      `${JSON.stringify({ version: 1, path: made.path, changed, written: changed && !options.dryRun, fleet, type: preset ?? null, agents: short, missing: made.missing, warnings, diff: diffOf(made) }, undefined, 2)}\n`,
+    );
+    return 0;
+  }
+  for (const one of made.missing) context.err(`${one.runtime} is not installed. Next: ${one.install}\n`);
+  if (options.dryRun) context.err("Nothing was written (--dry-run).\n");
+  else if (!changed) context.err("Nothing to change: the roster is as you asked.\n");
+  else context.err(`Wrote ${made.path}\nNext: mosaic fleet ${made.before === undefined ? "start" : "apply"}\n`);
+  return 0;
+}
+
+function show(context: Context, made: Draft): void {
+  const paint = painter(context.color);
+  if (made.before === undefined) {
+    const rows = made.roster.agents.map((agent) => [
+      agent.name,
+      agent.role,
+      agent.runtime,
+      agent.permissions,
+      agent.workdir,
+    ]);
+    context.out(`${paint("bold", `Fleet ${made.roster.fleet}`)} (${made.roster.preset ?? "no preset"})\n`);
+    context.out(table([["AGENT", "ROLE", "RUNTIME", "MAY", "WORKS IN"].map((word) => paint("bold", word)), ...rows]));
+    return;
+  }
+  for (const line of diffOf(made).split("\n").slice(4)) {
+    const style = line.startsWith("+") ? "green" : line.startsWith("-") ? "red" : "dim";
+    if (line !== "") context.out(`${paint(style, line)}\n`);
+  }
+}
+
+const diffOf = (made: Draft): string =>
+  made.text === made.before
+    ? ""
+    : createTwoFilesPatch(made.path, made.path, made.before ?? "", made.text, "now", "then");

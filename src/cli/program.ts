@@ -1,0 +1,232 @@
+import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+
+import { runtimes } from "../contract/agent.ts";
+import type { SendMode } from "../contract/command.ts";
+import { FleetError } from "../lib/errors.ts";
+import type { Context } from "./context.ts";
+
+const jsonFlag = ["--json", "print the stable JSON contract"] as const;
+const examples = (...lines: string[]): string =>
+  `\nExamples:\n${lines.map((line) => `  $ mosaic fleet ${line}\n`).join("")}`;
+
+/** Parses a command line and carries it out. Every verb's code is loaded when it is called, not before. */
+export async function runProgram(argv: readonly string[], context: Context): Promise<number> {
+  let code = 0;
+  const program = makeProgram(context, (exit) => (code = exit));
+  try {
+    if (argv[0] === "complete") return await (await import("./complete.ts")).complete(program, argv, context);
+    if (argv.length === 0 || (argv.length === 1 && argv[0] === "fleet")) {
+      const shown = argv.length === 0 ? program : program.commands.find((command) => command.name() === "fleet");
+      context.out(shown?.helpInformation() ?? "");
+      return 0;
+    }
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? 0 : 2; // commander has printed what is wrong, with a suggestion
+  }
+}
+
+/** Every verb that works, and none that does not. Completions and help are made from this. */
+function makeProgram(context: Context, done: (exit: number) => void): Command {
+  const program = new Command("mosaic")
+    .description("A durable fleet of AI coding agents with exactly one orchestrator")
+    .version(context.version, "-V, --version", "print the version")
+    .addHelpText(
+      "after",
+      "\n--mosaic-home DIR works with every command (default: $MOSAIC_HOME, then ~/.config/mosaic).\n\nStart here:\n  $ mosaic fleet init\n",
+    );
+  const fleet = program.command("fleet").description("set up, run and watch the fleet");
+  const settle = (command: Command<never, never, never> | Command): void => {
+    command
+      .exitOverride()
+      .showHelpAfterError("(add --help for examples)")
+      .configureOutput({ writeOut: context.out, writeErr: context.err });
+    for (const sub of command.commands) settle(sub as Command);
+  };
+
+  fleet
+    .command("init")
+    .description("choose a kind of fleet and write its roster; again later to change it")
+    .option("-t, --type <preset>", "kind of fleet: general, coding, research, hybrid, or a preset of yours")
+    .option("-n, --name <name>", "the fleet's name")
+    .addOption(new Option("--runtime <runtime>", "harness of the workers").choices(runtimes))
+    .addOption(new Option("--orchestrator-runtime <runtime>", "harness of the orchestrator").choices(runtimes))
+    .option("-w, --workdir <folder>", "where the agents work")
+    .addOption(new Option("--supervisor <kind>", "what keeps agents alive").choices(["auto", "systemd", "builtin"]))
+    .option("-y, --yes", "ask nothing: flags and defaults decide")
+    .option("--dry-run", "show what would be written, and write nothing")
+    .option(...jsonFlag)
+    .addHelpText(
+      "after",
+      examples("init", "init --type coding --workdir ~/src/app --yes", "init --type research --dry-run"),
+    )
+    .action(async (options) => done(await (await import("./init.ts")).init(context, options)));
+
+  fleet
+    .command("plan")
+    .description("show what apply would change")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("plan", "plan --json | jq '.changes[].why'"))
+    .action(async (options) => done(await (await import("./plan.ts")).showPlan(context, options)));
+  fleet
+    .command("apply")
+    .description("make the fleet match its roster; what you stopped stays stopped")
+    .addHelpText("after", examples("apply"))
+    .action(async () => done(await (await import("./lifecycle.ts")).apply(context)));
+  for (const [verb, about] of [
+    ["start", "start agents (all without a name) and wait until they are ready"],
+    ["stop", "let agents save and end, and keep them stopped (all without a name)"],
+    ["restart", "stop and start agents; their conversations go on (all without a name)"],
+  ] as const) {
+    fleet
+      .command(verb)
+      .description(about)
+      .argument("[agents...]", "names; none means the whole fleet")
+      .addHelpText("after", examples(verb, `${verb} coder reviewer`))
+      .action(async (agents) => done(await (await import("./lifecycle.ts")).lifecycle(context, verb, agents)));
+  }
+
+  fleet
+    .command("ps")
+    .description("list agents and how they are, on which evidence")
+    .option(...jsonFlag)
+    .option("--watch", "print again at every change")
+    .addHelpText("after", examples("ps", "ps --watch", "ps --json | jq -r '.agents[] | [.name, .state] | @tsv'"))
+    .action(async (options) => done(await (await import("./ps.ts")).ps(context, options)));
+  fleet
+    .command("status")
+    .description("the fleet in a few lines, or one agent in full")
+    .argument("[agent]", "an agent's name")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("status", "status mos"))
+    .action(async (agent, options) => done(await (await import("./status.ts")).status(context, agent, options)));
+  fleet
+    .command("explain")
+    .description("which evidence decided an agent's state, and what else was known")
+    .argument("<agent>", "an agent's name")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("explain coder"))
+    .action(async (agent, options) => done(await (await import("./explain.ts")).explain(context, agent, options)));
+  fleet
+    .command("verify")
+    .description("check that the fleet is as its roster says and every agent answers (exit 5 where not)")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("verify", "verify && echo all well"))
+    .action(async (options) => done(await (await import("./check.ts")).verify(context, options)));
+  fleet
+    .command("doctor")
+    .description("check this machine: what is missing, with the line to type (exit 4 where something is)")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("doctor"))
+    .action(async (options) => done(await (await import("./check.ts")).doctor(context, options)));
+
+  fleet
+    .command("send")
+    .description("send a message to an agent; done only when it was accepted")
+    .argument("<agent>", "an agent's name")
+    .argument("<text...>", "the message, or - to read it from standard input")
+    .option("--steer", "into the running turn, instead of after it")
+    .option(...jsonFlag)
+    .addHelpText(
+      "after",
+      examples(
+        `send mos "What is everybody doing?"`,
+        "send coder - < task.md",
+        "send coder --steer stop after the first file",
+      ),
+    )
+    .action(async (agent, text, options) => {
+      const mode: SendMode = options.steer ? "steer" : "next";
+      done(await (await import("./send.ts")).send(context, { agent, text, mode, json: options.json }));
+    });
+  fleet
+    .command("interrupt")
+    .description("end an agent's running turn")
+    .argument("<agent>", "an agent's name")
+    .addHelpText("after", examples("interrupt coder"))
+    .action(async (agent) => done(await (await import("./send.ts")).interrupt(context, agent)));
+  fleet
+    .command("tail")
+    .description("what was said lately in an agent's conversation")
+    .argument("<agent>", "an agent's name")
+    .option("-n, --lines <count>", "how many", wholeNumber, 20)
+    .option(...jsonFlag)
+    .addHelpText("after", examples("tail mos", "tail coder -n 100"))
+    .action(async (agent, options) => done(await (await import("./tail.ts")).tail(context, agent, options)));
+  fleet
+    .command("attach")
+    .description("the agent's real terminal; C-b d leaves it")
+    .argument("<agent>", "an agent's name")
+    .addHelpText("after", examples("attach mos"))
+    .action(async (agent) => done(await (await import("./viewer.ts")).view(context, agent, false)));
+  fleet
+    .command("watch")
+    .description("look at an agent's terminal without being able to type; C-b d leaves it")
+    .argument("<agent>", "an agent's name")
+    .addHelpText("after", examples("watch coder"))
+    .action(async (agent) => done(await (await import("./viewer.ts")).view(context, agent, true)));
+  fleet
+    .command("logs")
+    .description("what happened: starts, ends, restarts, messages")
+    .argument("[agent]", "an agent's name; none means all")
+    .option("-n, --lines <count>", "how many", wholeNumber, 50)
+    .option(...jsonFlag)
+    .addHelpText("after", examples("logs", "logs coder -n 200"))
+    .action(async (agent, options) => done(await (await import("./logs.ts")).logs(context, agent, options)));
+
+  const preset = fleet.command("preset").description("the kinds of fleet that init offers");
+  preset
+    .command("list")
+    .description("list presets, shipped and yours")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("preset list"))
+    .action(async (options) => done(await (await import("./preset.ts")).list(context, options)));
+  preset
+    .command("show")
+    .description("print a preset's text")
+    .argument("<preset>", "its name")
+    .addHelpText("after", examples("preset show coding"))
+    .action(async (name) => done(await (await import("./preset.ts")).show(context, name)));
+  preset
+    .command("copy")
+    .description("copy a preset into your presets folder, under a new name, to make it yours")
+    .argument("<preset>", "its name")
+    .argument("<name>", "the new name")
+    .addHelpText("after", examples("preset copy coding backend"))
+    .action(async (from, to) => done(await (await import("./preset.ts")).copy(context, from, to)));
+
+  fleet
+    .command("schema")
+    .description("print the JSON Schema of roster.yaml, for editors")
+    .addHelpText("after", examples("schema > roster.schema.json"))
+    .action(async () => {
+      const { rosterJsonSchema } = await import("../roster/schema.ts");
+      context.out(`${JSON.stringify(rosterJsonSchema(), undefined, 2)}\n`);
+    });
+  fleet
+    .command("serve")
+    .description("run the daemon in this terminal (start does it by itself)")
+    .addHelpText("after", examples("serve"))
+    .action(async () => {
+      await context.serve();
+      done(0);
+    });
+  program
+    .command("complete")
+    .description("print shell completions")
+    .argument("<shell>", "bash, zsh or fish")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ source <(mosaic complete bash)\n  $ mosaic complete fish > ~/.config/fish/completions/mosaic.fish\n",
+    );
+  settle(program);
+  return program;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text))
+    throw new FleetError("usage", `${text} is not a number of lines.`, { hint: "give 1 or more, as in: -n 50" });
+  return Number(text);
+}

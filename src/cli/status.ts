@@ -1,0 +1,59 @@
+import { namedAgent } from "../fleet/names.ts";
+import { observe } from "../fleet/observe.ts";
+import { painter, table } from "../lib/text.ts";
+import type { Context } from "./context.ts";
+
+/** `status`: the fleet in a few lines; with a name, one agent in full. */
+export async function status(
+  context: Context,
+  name: string | undefined,
+  options: { json?: true | undefined },
+): Promise<number> {
+  const seen = await observe(context.world);
+  const paint = painter(context.color);
+  if (name !== undefined) {
+    const one = namedAgent(seen.agents, name).status;
+    if (options.json) context.out(`${JSON.stringify(one, undefined, 2)}\n`);
+    else context.out(table(Object.entries(one).map(([key, value]) => [paint("bold", key), plain(value)])));
+    return 0;
+  }
+  const daemon = await context.isDaemonUp();
+  if (options.json) {
+    context.out(
+      `${JSON.stringify({ ...seen.state, daemon: { up: daemon }, supervisor: context.world.supervisor.kind, roster: context.world.home.roster }, undefined, 2)}\n`,
+    );
+    return 0;
+  }
+  const counts = Map.groupBy(seen.agents, (one) => one.derived.state);
+  const lead = seen.agents.find((one) => one.agent.role === "orchestrator");
+  const drifting = seen.agents.filter((one) => one.status.drift.length > 0);
+  context.out(
+    table([
+      [paint("bold", "fleet"), `${seen.roster.fleet} (${seen.roster.preset ?? "no preset"}) on ${context.world.host}`],
+      [
+        paint("bold", "orchestrator"),
+        lead === undefined ? "none" : `${lead.agent.name}: ${lead.derived.state} (${lead.derived.decided.note})`,
+      ],
+      [paint("bold", "agents"), [...counts].map(([state, those]) => `${those.length} ${state}`).join(", ")],
+      [
+        paint("bold", "supervisor"),
+        `${context.world.supervisor.kind}, daemon ${daemon ? "up" : paint("yellow", "down")}`,
+      ],
+      [paint("bold", "roster"), context.world.home.roster],
+    ]),
+  );
+  for (const one of drifting) context.err(`${one.agent.name}: ${one.status.drift.join("; ")}\n`);
+  if (drifting.length > 0) context.err("Next: mosaic fleet plan\n");
+  else if (!daemon && seen.agents.some((one) => one.unit.wanted === "up"))
+    context.err("Nothing restarts agents that end while the daemon is down. Next: mosaic fleet start\n");
+  return 0;
+}
+
+function plain(value: unknown): string {
+  if (value === null || value === undefined) return "-";
+  if (Array.isArray(value)) return value.length === 0 ? "-" : value.join("; ");
+  if (typeof value !== "object") return JSON.stringify(value).replaceAll('"', "");
+  return Object.entries(value)
+    .map(([key, part]) => `${key}=${plain(part)}`)
+    .join("  ");
+}

@@ -1,0 +1,35 @@
+import { deskOf, launchedAs } from "../fleet/launch.ts";
+import { namedAgent } from "../fleet/names.ts";
+import { observe } from "../fleet/observe.ts";
+import { harnessOf } from "../harness/index.ts";
+import { painter, tame } from "../lib/text.ts";
+import type { Context } from "./context.ts";
+
+/** `tail`: the native transcript where the harness keeps one, else the terminal's text. */
+export async function tail(
+  context: Context,
+  name: string,
+  options: { lines: number; json?: true | undefined },
+): Promise<number> {
+  const { world } = context;
+  const { roster, agents } = await observe(world, name).then(async (seen) =>
+    seen.agents.length > 0 ? seen : observe(world),
+  );
+  const one = namedAgent(agents, name);
+  const agent = launchedAs(world, name)?.agent ?? one.agent;
+  const harness = await harnessOf(agent.runtime);
+  const said = await harness.tail(deskOf(world, roster.fleet, agent), options.lines);
+  if (options.json) {
+    context.out(`${JSON.stringify({ version: 1, agent: name, said }, undefined, 2)}\n`);
+    return 0;
+  }
+  if (said.length === 0) context.err(`Nothing was said yet. Next: mosaic fleet send ${name} "…"\n`);
+  const paint = painter(context.color);
+  const marks = { user: paint("bold", "→"), agent: paint("green", "←"), tool: paint("dim", "·") };
+  for (const line of said) {
+    const text = tame(line.text);
+    if (!harness.capabilities.transcript) context.out(`${text}\n`);
+    else context.out(`${marks[line.who]} ${text.trimEnd().replaceAll("\n", "\n  ")}\n`);
+  }
+  return 0;
+}

@@ -1,0 +1,22 @@
+import { agentPlace } from "../contract/home.ts";
+import { namedAgent } from "../fleet/names.ts";
+import { observe } from "../fleet/observe.ts";
+import { FleetError } from "../lib/errors.ts";
+import type { Context } from "./context.ts";
+
+/** `attach` and `watch`: becomes the viewer, so that nothing of mosaic stays behind when the terminal goes away. */
+export async function view(context: Context, name: string, readOnly: boolean): Promise<number> {
+  const { world } = context;
+  const one = namedAgent((await observe(world)).agents, name);
+  if (one.unit.process === "none") {
+    throw new FleetError("unreachable", `${name} is ${one.derived.state}; it has no terminal.`, {
+      hint: `mosaic fleet start ${name}`,
+    });
+  }
+  if (!context.interactive) {
+    throw new FleetError("usage", `${readOnly ? "watch" : "attach"} needs a terminal.`, {
+      hint: `mosaic fleet tail ${name}`,
+    });
+  }
+  return context.become(world.terminal.viewer({ name, socket: agentPlace(world.home, name).terminal }, { readOnly }));
+}

@@ -1,0 +1,113 @@
+import { cancel, confirm, intro, note, select, text } from "@clack/prompts";
+
+import { runtimes, type Runtime } from "../contract/agent.ts";
+import type { Answers } from "../fleet/compose.ts";
+import { checkName, checkWorkdir, presetNamed, suggestName, type Situation } from "../fleet/init.ts";
+import { supported } from "../harness/index.ts";
+import { FleetError } from "../lib/errors.ts";
+import type { Context } from "./context.ts";
+
+/** Questions are for people, so they go where people's words go. */
+const output = process.stderr;
+
+/** Asks what was not told by a flag. Ctrl-C at any question ends it, and nothing was written. */
+export async function ask(context: Context, situation: Situation, told: Answers): Promise<Answers> {
+  const { current, presets } = situation;
+  const roster = current?.roster;
+  intro(
+    roster === undefined
+      ? "A new fleet. Nothing is written before you have seen it."
+      : `Fleet ${roster.fleet}: what shall change?`,
+    { output },
+  );
+  const type =
+    told.type ??
+    presetNamed(
+      situation,
+      await answered(
+        select({
+          message: "What is the fleet for?",
+          options: presets.map((one) => ({ value: one.name, label: one.name, hint: one.title })),
+          initialValue: roster?.preset ?? "coding",
+          output,
+        }),
+      ),
+    );
+  if (current === undefined) note(type.summary, type.name, { output });
+  const workdir = told.workdir ?? (await askFolder(context, situation));
+  const name = told.name ?? (await askName(roster?.fleet ?? suggestName(workdir ?? "fleet")));
+  const leader = roster?.agents.find((agent) => agent.role === "orchestrator");
+  const orchestratorRuntime =
+    told.orchestratorRuntime ?? (await askRuntime("Which harness runs the orchestrator?", situation, leader?.runtime));
+  const runtime = told.runtime ?? (await askRuntime("Which harness runs the workers?", situation, undefined));
+  return { ...told, type, workdir, name, orchestratorRuntime, runtime };
+}
+
+/** The last question. */
+export const confirmWrite = (path: string): Promise<boolean> =>
+  answered(confirm({ message: `Write ${path}?`, initialValue: true, output }));
+
+async function askFolder(context: Context, { current }: Situation): Promise<string | undefined> {
+  const own = current && /^\s+workdir: *(\S.*?)\s*$/m.exec(current.text)?.[1];
+  const initialValue = own ?? context.cwd;
+  const folder = await answered(
+    text({
+      message: "In which folder do the agents work?",
+      initialValue,
+      validate: (value) => complaint(() => checkWorkdir(context.world, value ?? "", context.cwd)),
+      output,
+    }),
+  );
+  return folder === own ? undefined : checkWorkdir(context.world, folder, context.cwd);
+}
+
+const askName = (initialValue: string): Promise<string> =>
+  answered(
+    text({
+      message: "What is the fleet's name?",
+      initialValue,
+      validate: (value) => complaint(() => checkName(value ?? "")),
+      output,
+    }),
+  );
+
+async function askRuntime(
+  message: string,
+  { installed, current }: Situation,
+  now: Runtime | undefined,
+): Promise<Runtime | undefined> {
+  const choices = runtimes.filter((runtime) => runtime !== "command" && supported.includes(runtime));
+  const keep = current === undefined ? "what the preset likes best of what is installed" : "as it is";
+  const picked = await answered(
+    select<Runtime | "keep">({
+      message,
+      options: [
+        { value: "keep", label: keep },
+        ...choices.map((runtime) => ({
+          value: runtime,
+          label: runtime,
+          hint: installed.includes(runtime) ? "installed" : "not installed",
+        })),
+      ],
+      initialValue: "keep",
+      output,
+    }),
+  );
+  return picked === "keep" || picked === now ? undefined : picked;
+}
+
+function complaint(check: () => unknown): string | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+async function answered<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
+  const answer = await question;
+  if (typeof answer !== "symbol") return answer as Exclude<T, symbol>;
+  cancel("Cancelled.", { output });
+  throw new FleetError("cancelled", "Nothing was written.");
+}

@@ -1,0 +1,45 @@
+import type { FleetState } from "./state.ts";
+
+/** Who asks. It travels inside every Command, and one policy judges it. */
+export type Asker = { kind: "person" } | { kind: "agent"; name: string; token: string | undefined };
+
+/** Everything that changes the fleet. Every skin produces one of these; nothing else changes anything. */
+export type Command = { by: Asker } & (
+  | { do: "start" | "stop" | "restart"; agents: readonly string[] | "all" }
+  | { do: "send"; agent: string; text: string; mode: SendMode; id?: string | undefined }
+  | { do: "interrupt"; agent: string }
+  | { do: "apply" }
+);
+
+/** `next`: at the turn's end; `steer`: into the running turn. */
+export type SendMode = "next" | "steer";
+
+/** How far a message got, by the harness's own word; `typed` is all that a plain terminal can say. */
+export type Receipt = { id: string; state: "delivered" | "queued" | "typed"; by: string };
+
+/** One step of a plan. `why` is a reason for people. */
+export interface Change {
+  kind: "start" | "stop" | "restart";
+  agent: string;
+  why: string;
+}
+
+/** What became of one agent in a command. */
+export type AgentOutcome = { agent: string; did: "started" | "stopped" | "restarted" | "nothing"; note: string };
+
+export type Outcome =
+  | { did: "send"; receipt: Receipt }
+  | { did: "interrupt"; agent: string; note: string }
+  | { did: "start" | "stop" | "restart" | "apply"; agents: AgentOutcome[] };
+
+/** What happened, for whoever watches. */
+type FleetEvent = { kind: "state"; state: FleetState };
+
+/** The fleet's one face. A skin never knows which implementation it holds. */
+export interface FleetControl {
+  state(): Promise<FleetState>;
+  /** Yields at once and then at every change, until the signal. */
+  watch(signal: AbortSignal): AsyncIterable<FleetEvent>;
+  /** Carries out a command, or throws a FleetError and has changed nothing. `tell` hears of progress. */
+  run(command: Command, tell?: (line: string) => void): Promise<Outcome>;
+}

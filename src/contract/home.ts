@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import { join, resolve } from "node:path";
+
+/** Every path of one fleet, computed here and nowhere else, and handed on. */
+export interface Home {
+  /** The person's home folder: what `~` in a roster means. */
+  user: string;
+  /** `$MOSAIC_HOME`. */
+  root: string;
+  fleet: string;
+  roster: string;
+  presets: string;
+  /** Where beats live (`MOSAIC_HEARTBEAT_RUN_DIR`). */
+  run: string;
+  agents: string;
+  secrets: string;
+  log: string;
+  locks: string;
+  bin: string;
+  cache: string;
+  /** Unix sockets. In the home where the path is short enough for the kernel, else in a private folder of this home below /tmp. */
+  sockets: string;
+}
+
+/** What of one agent lies on disk. */
+export interface AgentPlace {
+  dir: string;
+  /** `key=value` lines by the launch wrapper: `pid`, `start` of the agent's process. */
+  pid: string;
+  /** The agent's own exit code, by the launch wrapper. */
+  exit: string;
+  /** The last screen before it ended, by the launch wrapper. */
+  screen: string;
+  script: string;
+  /** The supervisor's durable record. */
+  unit: string;
+  /** What the next launch will run; the launch script copies it to `launched` as it begins, so drift is never hidden. */
+  prepared: string;
+  launched: string;
+  /** The harness's own conversation: id and file. */
+  session: string;
+  /** Native events and message receipts. */
+  journal: string;
+  prompt: string;
+  terminal: string;
+  inbox: string;
+}
+
+/** Bytes a socket's path may have on every system (104 on some, 108 on Linux), and what an agent's adds to its folder. */
+const socketLimit = 100;
+const longestSocket = "/".length + 32 + ".inbox".length;
+
+/** Lays out a home. Pure: reads no environment and no disk. */
+export function layHome(facts: {
+  mosaicHome: string | undefined;
+  userHome: string;
+  runDir: string | undefined;
+  uid: number;
+}): Home {
+  const root = resolve(facts.mosaicHome ?? join(facts.userHome, ".config", "mosaic"));
+  const fleet = join(root, "fleet");
+  const inHome = join(fleet, "sockets");
+  const mark = createHash("sha256").update(root).digest("hex").slice(0, 10);
+  // Not below /run/user: that folder goes with the last login, and the agents stay.
+  const sockets = inHome.length + longestSocket <= socketLimit ? inHome : `/tmp/mosaic-${facts.uid}-${mark}`;
+  return {
+    user: facts.userHome,
+    root,
+    fleet,
+    roster: join(fleet, "roster.yaml"),
+    presets: join(fleet, "presets"),
+    run: facts.runDir === undefined ? join(fleet, "run") : resolve(facts.runDir),
+    agents: join(fleet, "agents"),
+    secrets: join(fleet, "secrets"),
+    log: join(fleet, "log"),
+    locks: join(fleet, "locks"),
+    bin: join(fleet, "bin"),
+    cache: join(fleet, "cache"),
+    sockets,
+  };
+}
+
+/** Where one agent's files are. The name must have passed the roster's rule, so it cannot leave the folder. */
+export function agentPlace(home: Home, name: string): AgentPlace {
+  const dir = join(home.agents, name);
+  return {
+    dir,
+    pid: join(dir, "pid"),
+    exit: join(dir, "exit"),
+    screen: join(dir, "screen"),
+    script: join(dir, "launch.sh"),
+    unit: join(dir, "unit.json"),
+    prepared: join(dir, "prepared.json"),
+    launched: join(dir, "launched.json"),
+    session: join(dir, "session.json"),
+    journal: join(dir, "journal.jsonl"),
+    prompt: join(dir, "prompt.md"),
+    terminal: join(home.sockets, `${name}.tmux`),
+    inbox: join(home.sockets, `${name}.inbox`),
+  };
+}

@@ -1,0 +1,134 @@
+import { rmSync, watch, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+
+import type { Home } from "../contract/home.ts";
+import { prepare } from "../fleet/launch.ts";
+import type { World } from "../fleet/world.ts";
+import { harnessOf, supported } from "../harness/index.ts";
+import { FleetError } from "../lib/errors.ts";
+import { tryLock } from "../lib/lock.ts";
+import { readRoster } from "../roster/cache.ts";
+import { beatPath, writeBeat } from "../status/beat.ts";
+import type { BuiltinSupervisor } from "../supervisor/builtin.ts";
+
+/** How often every unit is looked at: a lost terminal leaves no event behind, only a missing process. */
+const lookMs = 250;
+
+const lockPath = (home: Home): string => join(home.locks, "daemon.lock");
+const pidPath = (home: Home): string => join(home.fleet, "daemon.pid");
+
+/** True while a daemon of this home lives: the kernel holds its lock for it, and lets go when it dies. */
+export function isDaemonUp(home: Home): boolean {
+  const lock = tryLock(lockPath(home));
+  lock?.release();
+  return lock === undefined;
+}
+
+/**
+ * The one long-lived process of this host: supervises where systemd does not, and beats for agents that cannot. It owns
+ * no state, so it may be killed at any moment; agents live on, and the next one adopts them. Runs until the signal.
+ */
+export async function serve(
+  world: World,
+  supervisor: BuiltinSupervisor,
+  signal: AbortSignal,
+  tell: (line: string) => void,
+): Promise<void> {
+  const { home } = world;
+  const lock = tryLock(lockPath(home));
+  if (lock === undefined) {
+    throw new FleetError("conflict", "A daemon of this home runs already.", { hint: "mosaic fleet status" });
+  }
+  const wake = new Bell();
+  const folder = watchAgents(home, () => wake.ring());
+  try {
+    writeFileSync(pidPath(home), `${process.pid}\n`, { mode: 0o600 });
+    world.log({ event: "daemon-started", note: `pid ${process.pid}` });
+    tell(`serving ${home.root} (pid ${process.pid}); Ctrl-C ends the daemon, agents live on\n`);
+    let nextBeat = 0;
+    while (!signal.aborted) {
+      try {
+        await supervisor.reconcile();
+        if (world.now() >= nextBeat) {
+          nextBeat = world.now() + world.beatIntervalS * 1_000;
+          await beatForOthers(world);
+        }
+      } catch (error) {
+        // A fault here must not take supervision away from every agent; it is logged, and tried again.
+        world.log({ event: "daemon-fault", note: error instanceof Error ? error.message : String(error) });
+        await pause(1_000, undefined, { signal }).catch(() => undefined);
+      }
+      await wake.wait(lookMs, signal);
+    }
+  } finally {
+    folder?.close();
+    rmSync(pidPath(home), { force: true });
+    world.log({ event: "daemon-stopped" });
+    lock.release();
+  }
+}
+
+/** Makes a crashed agent's launch anew from the roster as it is now, so that its conversation is resumed. */
+export async function prepareAgain(world: World, name: string): Promise<void> {
+  const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
+  const agent = roster.agents.find((one) => one.name === name);
+  if (agent !== undefined) await prepare(world, roster.fleet, agent);
+}
+
+async function beatForOthers(world: World): Promise<void> {
+  const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
+  const units = world.supervisor.observe(roster.agents.map((agent) => agent.name));
+  for (const agent of roster.agents) {
+    const unit = units.get(agent.name);
+    if (unit?.process !== "alive" || unit.pid === undefined || !supported.includes(agent.runtime)) continue;
+    if ((await harnessOf(agent.runtime)).capabilities.beats) continue;
+    const ts = new Date(world.now()).toISOString();
+    writeBeat(beatPath(world.home.run, agent.name), {
+      ts,
+      pid: unit.pid,
+      status: "ok",
+      interval: world.beatIntervalS,
+      state: "running",
+    });
+  }
+}
+
+/** The launch wrapper's exit file is the fastest word of a crash (3 ms); where folders cannot be watched, looking is enough. */
+function watchAgents(home: Home, ring: () => void): { close(): void } | undefined {
+  try {
+    const watcher = watch(home.agents, { recursive: true }, (_, file) => void (file?.endsWith("/exit") && ring()));
+    watcher.on("error", () => watcher.close());
+    return watcher;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Waits for a ring or a while, whichever is first. A ring while nobody waits is kept. */
+class Bell {
+  #rung = false;
+  #waiter: (() => void) | undefined;
+
+  ring(): void {
+    this.#rung = true;
+    this.#waiter?.();
+  }
+
+  async wait(atMostMs: number, signal: AbortSignal): Promise<void> {
+    if (!this.#rung) {
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          clearTimeout(timer);
+          signal.removeEventListener("abort", done);
+          this.#waiter = undefined;
+          resolve();
+        };
+        const timer = setTimeout(done, atMostMs);
+        this.#waiter = done;
+        signal.addEventListener("abort", done);
+      });
+    }
+    this.#rung = false;
+  }
+}

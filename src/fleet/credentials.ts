@@ -1,0 +1,59 @@
+import { randomBytes, timingSafeEqual } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Home } from "../contract/home.ts";
+import { writeAtomic } from "../lib/atomic.ts";
+import { FleetError, systemCode } from "../lib/errors.ts";
+
+const tokenPath = (home: Home, agent: string): string => join(home.secrets, "agents", agent);
+
+/** The agent's capability token, made at its first launch and kept. */
+export function agentToken(home: Home, agent: string): string {
+  const path = tokenPath(home, agent);
+  try {
+    const kept = readFileSync(path, "utf8").trim();
+    if (kept !== "") return kept;
+  } catch {
+    // none yet
+  }
+  const made = `mft_${randomBytes(24).toString("base64url")}`;
+  writeAtomic(path, made);
+  return made;
+}
+
+/** True where the token is the one that this fleet gave that agent. No token file is no. */
+export function isAgentToken(home: Home, agent: string, token: string | undefined): boolean {
+  try {
+    const kept = Buffer.from(readFileSync(tokenPath(home, agent), "utf8").trim());
+    const given = Buffer.from(token ?? "");
+    return kept.length > 0 && kept.length === given.length && timingSafeEqual(kept, given);
+  } catch {
+    return false;
+  }
+}
+
+/** The values of the secrets that an agent names, from `secrets/env` (KEY=value lines, for its owner only). */
+export function agentSecrets(home: Home, names: readonly string[]): Record<string, string> {
+  if (names.length === 0) return {};
+  const path = join(home.secrets, "env");
+  let text = "";
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
+  }
+  const values = new Map(
+    text.split("\n").flatMap((line): [string, string][] => {
+      const [, key, value] = /^\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$/.exec(line) ?? [];
+      return key === undefined || value === undefined ? [] : [[key, value.replace(/^(["'])(.*)\1$/, "$2")]];
+    }),
+  );
+  const missing = names.find((name) => !values.has(name));
+  if (missing !== undefined) {
+    throw new FleetError("not-found", `The secret ${missing} has no value.`, {
+      hint: `add a line ${missing}=… to ${path}`,
+    });
+  }
+  return Object.fromEntries(names.map((name) => [name, values.get(name) ?? ""]));
+}

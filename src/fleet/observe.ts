@@ -1,0 +1,131 @@
+import type { Agent } from "../contract/agent.ts";
+import type { AgentStatus, FleetState } from "../contract/state.ts";
+import type { Answer } from "../harness/harness.ts";
+import { harnessOf, supported } from "../harness/index.ts";
+import { readRoster } from "../roster/cache.ts";
+import type { LoadedRoster } from "../roster/load.ts";
+import { beatPath, readBeat, type BeatReading } from "../status/beat.ts";
+import { derive, type Derived, type Facts } from "../status/derive.ts";
+import type { UnitView } from "../supervisor/supervisor.ts";
+import { deskOf, launchedAs } from "./launch.ts";
+import { changedFields } from "./plan.ts";
+import type { World } from "./world.ts";
+
+/** How long a harness may take to answer for its state; a healthy Pi needs about 1 ms. */
+const answerMs = 500;
+
+/** One agent as it is now: what the contract says of it, and the evidence behind. */
+export interface Observed {
+  agent: Agent;
+  managed: boolean;
+  unit: UnitView;
+  facts: Facts;
+  derived: Derived;
+  status: AgentStatus;
+}
+
+/** Looks at the fleet: roster, supervisor, beats, and every harness that can be asked. Starts no process. */
+export async function observe(
+  world: World,
+  only?: string,
+): Promise<{ roster: LoadedRoster; agents: Observed[]; state: FleetState }> {
+  const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
+  const named = new Set(roster.agents.map((agent) => agent.name));
+  const others = world.supervisor.known().filter((name) => !named.has(name));
+  const units = world.supervisor.observe([...named, ...others]);
+  const strays = others.flatMap((name) => {
+    const launched = units.get(name)?.process === "none" ? undefined : launchedAs(world, name);
+    return launched === undefined ? [] : [{ agent: launched.agent, managed: false }];
+  });
+  const every = [...roster.agents.map((agent) => ({ agent, managed: true })), ...strays];
+  const all = only === undefined ? every : every.filter((one) => one.agent.name === only);
+  const agents = await Promise.all(
+    all.map((one) => observeOne(world, roster, units.get(one.agent.name) as UnitView, one)),
+  );
+  return {
+    roster,
+    agents,
+    state: {
+      version: 1,
+      fleet: roster.fleet,
+      tenant: roster.tenant,
+      host: world.host,
+      at: new Date(world.now()).toISOString(),
+      agents: agents.map((one) => one.status),
+    },
+  };
+}
+
+async function observeOne(
+  world: World,
+  roster: LoadedRoster,
+  unit: UnitView,
+  { agent, managed }: { agent: Agent; managed: boolean },
+): Promise<Observed> {
+  const launched = launchedAs(world, agent.name);
+  // A running agent is what it was launched as, whatever the roster says meanwhile.
+  const running = unit.process === "none" ? agent : (launched?.agent ?? agent);
+  const answer = await askHarness(world, roster.fleet, running, unit);
+  const now = world.now();
+  const beat = readBeat(beatPath(world.home.run, agent.name), now, world.beatIntervalS);
+  const facts: Facts = { unit, beat, native: answer };
+  const derived = derive(facts, now);
+  const at = derived.decided.at;
+  const status: AgentStatus = {
+    name: agent.name,
+    role: agent.role,
+    runtime: running.runtime,
+    model: (answer?.kind === "state" ? answer.model : undefined) ?? fresh(beat, unit)?.model ?? running.model ?? null,
+    host: world.host,
+    tenant: roster.tenant,
+    managed,
+    state: derived.state,
+    evidence: {
+      source: derived.decided.source,
+      at: at === undefined ? null : new Date(at).toISOString(),
+      age_ms: at === undefined ? null : Math.max(0, Math.round(now - at)),
+    },
+    heartbeat: heartbeatOf(beat, unit, answer),
+    pid: unit.pid ?? null,
+    session_id: (answer?.kind === "state" ? answer.session : undefined) ?? fresh(beat, unit)?.session ?? null,
+    version:
+      unit.process === "none"
+        ? null
+        : ((answer?.kind === "state" ? answer.version : undefined) ?? launched?.version ?? null),
+    restarts: unit.restarts,
+    queue: 0,
+    drift: driftOf(agent, managed, unit, launched?.agent),
+  };
+  return { agent, managed, unit, facts, derived, status };
+}
+
+async function askHarness(world: World, fleet: string, agent: Agent, unit: UnitView): Promise<Answer | undefined> {
+  if (agent.runtime === "command" || !supported.includes(agent.runtime)) return undefined;
+  if (unit.process !== "alive") return { kind: "absent" };
+  const harness = await harnessOf(agent.runtime);
+  return harness.capabilities.nativeState ? harness.ask(deskOf(world, fleet, agent), answerMs) : undefined;
+}
+
+/** The beat, where it is this very process's. */
+const fresh = (beat: BeatReading, unit: UnitView) => (beat.beat?.pid === unit.pid ? beat.beat : undefined);
+
+/** A beat of a process that is gone, frozen or hung is stale at once: the file's age alone would call it healthy for a while. */
+function heartbeatOf(beat: BeatReading, unit: UnitView, answer: Answer | undefined): AgentStatus["heartbeat"] {
+  if (beat.health === "unknown") return { health: "unknown", ts: null, age_ms: null, pid: null, interval_ms: null };
+  const refuted = unit.process !== "alive" || beat.beat.pid !== unit.pid || answer?.kind === "silent";
+  return {
+    health: refuted ? "stale" : beat.health,
+    ts: beat.beat.ts,
+    age_ms: Math.round(beat.ageMs),
+    pid: beat.beat.pid,
+    interval_ms: beat.beat.interval * 1_000,
+  };
+}
+
+function driftOf(agent: Agent, managed: boolean, unit: UnitView, launched: Agent | undefined): string[] {
+  if (!managed) return ["not in the roster"];
+  if (unit.process === "none")
+    return unit.wanted === "up" ? [unit.quarantined ? "held after crashes" : "not running"] : [];
+  if (launched === undefined) return ["not known how it was launched"];
+  return changedFields(agent, launched).map((field) => `${field} changed since its start`);
+}

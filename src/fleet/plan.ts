@@ -1,0 +1,56 @@
+import type { Agent } from "../contract/agent.ts";
+import type { Change } from "../contract/command.ts";
+
+/** What is known of one agent's reality, as far as a plan needs it. */
+export interface Actual {
+  name: string;
+  wanted: "up" | "down" | "never";
+  running: boolean;
+  quarantined: boolean;
+  /** How it was launched; undefined where that is not known. */
+  launched: Agent | undefined;
+}
+
+/** Fields that a running agent only takes on with a new launch. */
+const launchFields = [
+  "runtime",
+  "model",
+  "workdir",
+  "prompt",
+  "command",
+  "args",
+  "env",
+  "secrets",
+  "permissions",
+  "role",
+] as const satisfies (keyof Agent)[];
+
+/** The fields in which the roster and the launch differ. */
+export function changedFields(agent: Agent, launched: Agent): string[] {
+  return launchFields.filter((field) => JSON.stringify(agent[field]) !== JSON.stringify(launched[field]));
+}
+
+/**
+ * What would make reality match the roster. Pure; applying it leaves nothing to plan. What a person stopped stays
+ * stopped, and what is held after crashes stays held: only `start` overrules those. The orchestrator is started first,
+ * and what left the roster is stopped last.
+ */
+export function plan(desired: readonly Agent[], actual: readonly Actual[]): Change[] {
+  const real = new Map(actual.map((one) => [one.name, one]));
+  const first = desired.toSorted((a, b) => Number(b.role === "orchestrator") - Number(a.role === "orchestrator"));
+  const changes = first.flatMap((agent): Change[] => {
+    const now = real.get(agent.name);
+    if (now?.running === true) {
+      if (now.launched === undefined) return [];
+      const fields = changedFields(agent, now.launched);
+      return fields.length === 0 ? [] : [{ kind: "restart", agent: agent.name, why: `${fields.join(", ")} changed` }];
+    }
+    if (now?.wanted === "down" || now?.quarantined === true) return [];
+    return [
+      { kind: "start", agent: agent.name, why: now?.wanted === "up" ? "it should be running" : "new in the roster" },
+    ];
+  });
+  const named = new Set(desired.map((agent) => agent.name));
+  const orphans = actual.filter((one) => one.running && !named.has(one.name));
+  return [...changes, ...orphans.map((one): Change => ({ kind: "stop", agent: one.name, why: "not in the roster" }))];
+}

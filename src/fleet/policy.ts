@@ -1,0 +1,30 @@
+import type { Command } from "../contract/command.ts";
+import { FleetError } from "../lib/errors.ts";
+
+/** What is known of the agent that asks, once its token was checked. */
+export interface Standing {
+  role: "orchestrator" | "worker";
+}
+
+/**
+ * The one judgement of who may do what. A person may all. The orchestrator may run the fleet, but not itself: whoever
+ * restarts the one agent that commands is a person. A worker may talk. Anything not named here is refused.
+ */
+export function judge(command: Command, standing: Standing | undefined, everyAgent: readonly string[]): void {
+  const { by } = command;
+  if (by.kind === "person") return;
+  const refuse = (why: string): never => {
+    throw new FleetError("conflict", `${by.name} may not do that: ${why}.`, {
+      hint: `ask the orchestrator or the person who owns the fleet`,
+    });
+  };
+  if (standing === undefined) return refuse("its token is not the one this fleet gave it");
+  if (command.do === "send") {
+    return command.agent === by.name ? refuse("an agent does not write to itself") : undefined;
+  }
+  if (standing.role !== "orchestrator") return refuse(`a worker may send and look, not ${command.do}`);
+  const touched = command.do === "interrupt" ? [command.agent] : "agents" in command ? command.agents : [];
+  const all = touched === "all" ? everyAgent : touched;
+  if (all.includes(by.name)) return refuse(`the orchestrator cannot ${command.do} itself`);
+  return undefined;
+}

@@ -1,0 +1,89 @@
+import type { Agent, Runtime } from "../contract/agent.ts";
+import type { Receipt, SendMode } from "../contract/command.ts";
+import type { AgentPlace } from "../contract/home.ts";
+import type { AgentState } from "../contract/state.ts";
+import type { Terminal } from "../contract/terminal.ts";
+
+/** A harness's CLI as found on this machine. */
+export interface Found {
+  /** The file to run. */
+  path: string;
+  version: string | undefined;
+}
+
+/** Where to look for CLIs, and which Node runs those that are Node programs. */
+export interface Search {
+  path: string;
+  node: string;
+}
+
+/** What an adapter is handed for one agent. Paths and interval were computed elsewhere, once. */
+export interface Desk {
+  agent: Agent;
+  fleet: string;
+  place: AgentPlace;
+  beat: { path: string; intervalS: number };
+  terminal: Terminal;
+  node: string;
+  /** The `mosaic` that works inside the agent. */
+  mosaic: string;
+  /** Files that ship with the product. */
+  assets: { piExtension: string };
+}
+
+/** What the launch wrapper is to run. */
+interface Launch {
+  argv: readonly [string, ...string[]];
+  env: Readonly<Record<string, string>>;
+  sessionId: string | undefined;
+}
+
+/** The harness's own word about itself; `silent` where something listens and does not answer. */
+export type Answer =
+  | { kind: "state"; state: AgentState; at: number; pid: number; session?: string; model?: string; version?: string }
+  | { kind: "silent"; waitedMs: number }
+  | { kind: "absent" };
+
+/** What this adapter can do with the installed version; what is missing is said, not pretended. */
+interface Capabilities {
+  /** Its own word that a message entered the conversation. */
+  receipts: boolean;
+  /** Its own word about what it is doing. */
+  nativeState: boolean;
+  steer: boolean;
+  resume: boolean;
+  transcript: boolean;
+  /** It beats by itself. */
+  beats: boolean;
+}
+
+/** One line of what was said in an agent's conversation. */
+export interface Said {
+  who: "user" | "agent" | "tool";
+  at: string | undefined;
+  text: string;
+}
+
+/** The adapter for one CLI. Every harness has this shape. */
+export interface Harness {
+  readonly runtime: Runtime;
+  readonly capabilities: Capabilities;
+  /** The CLI's file, or undefined where it is not installed. Starts nothing. */
+  locate(agent: Pick<Agent, "command"> | undefined, search: Search): string | undefined;
+  /** The version that the CLI names; undefined where it names none. Starts it once. */
+  version(path: string, search: Search): Promise<string | undefined>;
+  /** How to get the CLI, as a line to type. */
+  readonly install: string;
+  /** Decides the command line and writes the files it needs. The same conversation is resumed. No dialog will open. */
+  launch(desk: Desk, found: Found): Promise<Launch>;
+  /** Asks the harness itself; never takes longer than `withinMs`. */
+  ask(desk: Desk, withinMs: number): Promise<Answer>;
+  /** Submits text. The receipt says how far it got by the harness's own word; throws where it was not accepted. */
+  submit(desk: Desk, message: { id: string; text: string; mode: SendMode }): Promise<Receipt>;
+  /** Ends the running turn; says what was done. */
+  interrupt(desk: Desk): Promise<string>;
+  /** Asks it to save and end. Returns at once; the supervisor waits. */
+  end(desk: Desk, pid: number): Promise<void>;
+  /** The newest lines of the conversation, oldest first. */
+  tail(desk: Desk, lines: number): Promise<Said[]>;
+}

@@ -1,0 +1,186 @@
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
+
+import { formatBeat } from "../../../contract/beat.ts";
+import type { ExtensionDesk, Reply, Request } from "../wire.ts";
+import { refusal } from "./gate.ts";
+import { openInbox } from "./inbox.ts";
+import { openJournal } from "./journal.ts";
+import { textOf, type PiApi, type PiContext } from "./pi-api.ts";
+import { registerFleetTools } from "./tools.ts";
+
+/**
+ * Runs inside Pi: takes messages with acknowledgement, says what Pi is doing by Pi's own events, beats, keeps the
+ * permission floor. Nothing here may throw into Pi or do slow work in a streaming event.
+ */
+// oxlint-disable-next-line import/no-default-export -- Pi loads an extension by its default export
+export default function mosaic(pi: PiApi): void {
+  const deskFile = process.env["MOSAIC_DESK"];
+  if (deskFile === undefined) return; // loaded by hand, outside a fleet
+  const desk = JSON.parse(readFileSync(deskFile, "utf8")) as ExtensionDesk;
+  const journal = openJournal(desk.journal);
+  /** Handed to Pi and not yet seen in the conversation, in Pi's own order, with whoever waits for it. */
+  const pending: { id: string; text: string; tell: ((reply: Reply) => void) | undefined }[] = [];
+  let context: PiContext | undefined;
+  let state = "starting";
+  let since = Date.now();
+  let lastStatus = 200;
+  let prompts = 0;
+  let close = () => {};
+
+  const enter = (next: string) => {
+    if (next === state) return;
+    state = next;
+    since = Date.now();
+    journal.keep({ at: since, kind: "state", state });
+    beat();
+  };
+  const modelOf = () => (context?.model ? `${context.model.provider}/${context.model.id}` : undefined);
+
+  function beat(): void {
+    const usage = context?.getContextUsage()?.percent;
+    const text = formatBeat({
+      ts: new Date().toISOString(),
+      pid: process.pid,
+      status: "ok",
+      interval: desk.beat.intervalS,
+      state,
+      model: modelOf(),
+      session: context?.sessionManager.getSessionId(),
+      version: desk.version,
+      context: typeof usage === "number" ? `${Math.round(usage)}%` : undefined,
+    });
+    replace(desk.beat.path, text);
+  }
+
+  function hand(message: { id: string; text: string; mode: "next" | "steer" }, tell?: (reply: Reply) => void): void {
+    pending.push({ id: message.id, text: message.text, tell });
+    const busy = context !== undefined && !context.isIdle();
+    pi.sendUserMessage(message.text, busy ? { deliverAs: message.mode === "steer" ? "steer" : "followUp" } : undefined);
+  }
+
+  function serve(request: Request, answer: (reply: Reply) => void): void {
+    switch (request.type) {
+      case "state":
+        return answer({
+          type: "state",
+          state,
+          since,
+          pid: process.pid,
+          ...(context && { session: context.sessionManager.getSessionId() }),
+          ...(modelOf() !== undefined && { model: modelOf() as string }),
+          ...(desk.version !== undefined && { version: desk.version }),
+        });
+      case "message": {
+        if (context === undefined || state === "draining") {
+          return answer({ type: "refused", id: request.id, why: `it is ${state}` });
+        }
+        const seen = journal.seen(request.id);
+        if (seen !== undefined)
+          return answer({ type: seen === "delivered" ? "delivered" : "duplicate", id: request.id });
+        journal.keep({ at: Date.now(), kind: "accepted", id: request.id, text: request.text, mode: request.mode });
+        answer({ type: "accepted", id: request.id });
+        return hand(request, answer);
+      }
+      case "interrupt": {
+        const busy = context !== undefined && !context.isIdle();
+        if (busy) context?.abort();
+        return answer({ type: "done", note: busy ? "the turn was ended" : "it was idle; nothing to interrupt" });
+      }
+      case "end":
+        enter("draining");
+        answer({ type: "done", note: "ending" });
+        // Idle or not: Pi saves what it has and goes. A turn that must finish first is waited for by whoever asks.
+        if (context?.isIdle() === false) context.abort();
+        return context?.shutdown();
+    }
+  }
+
+  pi.on("session_start", (_, now) => {
+    context = now;
+    close();
+    const id = now.sessionManager.getSessionId();
+    replace(desk.session, JSON.stringify({ id, file: now.sessionManager.getSessionFile(), pid: process.pid }));
+    const server = openInbox(desk.inbox, serve);
+    const timer = setInterval(beat, desk.beat.intervalS * 1_000);
+    close = () => {
+      clearInterval(timer);
+      server.close();
+    };
+    now.ui.setStatus("mosaic", `${desk.fleet}: ${desk.agent}`);
+    enter("idle");
+    beat();
+    replay(now);
+  });
+
+  /** What was accepted before a crash and is not in the conversation is handed over again; what is, is settled. */
+  function replay(now: PiContext): void {
+    const there = now.sessionManager
+      .getBranch()
+      .flatMap((entry) => (entry.message?.role === "user" ? [entry.message] : []));
+    for (const line of journal.open()) {
+      const found = there.findIndex(
+        (message) => textOf(message) === line.text && (message.timestamp ?? line.at) >= line.at,
+      );
+      if (found < 0) hand(line);
+      else {
+        there.splice(found, 1);
+        journal.keep({ at: Date.now(), kind: "delivered", id: line.id });
+      }
+    }
+  }
+
+  pi.on("message_start", ({ message }) => {
+    if (message.role !== "user") return;
+    const text = textOf(message);
+    const at = pending.findIndex((one) => one.text === text);
+    const [found] = at < 0 ? [] : pending.splice(at, 1);
+    if (found === undefined) return;
+    journal.keep({ at: Date.now(), kind: "delivered", id: found.id });
+    found.tell?.({ type: "delivered", id: found.id });
+  });
+  pi.on("agent_start", () => enter("working"));
+  pi.on("agent_settled", () =>
+    enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle"),
+  );
+  pi.on("after_provider_response", ({ status }) => void (lastStatus = status));
+  pi.on("model_select", () => beat());
+  pi.on("ui_prompt_start", () => {
+    prompts++;
+    enter("waiting-input");
+  });
+  pi.on("ui_prompt_end", (_, now) => {
+    prompts = Math.max(0, prompts - 1);
+    if (prompts === 0) enter(now.isIdle() ? "idle" : "working");
+  });
+  pi.on("before_agent_start", (event) => {
+    const sections = event.systemPromptOptions?.sections;
+    if (sections !== undefined) sections["mosaic"] = briefing(desk);
+    return undefined;
+  });
+  pi.on("tool_call", (event) => {
+    const why = refusal(desk.permissions, desk.workdir, { tool: event.toolName, input: event.input });
+    return why === undefined ? undefined : { block: true, reason: why };
+  });
+  pi.on("session_shutdown", ({ reason }) => {
+    if (reason === "quit") enter("draining");
+    close();
+  });
+  registerFleetTools(pi, desk.mosaic);
+}
+
+/** What the model is told of itself, kept through compaction because it is part of the system prompt. */
+function briefing(desk: ExtensionDesk): string {
+  return `You are ${desk.agent}, the ${desk.role} in the fleet "${desk.fleet}". Others reach you by messages that say who sent them; what you write in your own terminal nobody else sees.
+
+${desk.prompt}`.trim();
+}
+
+/** Atomic, and never thrown into Pi: a full disk costs the beat, which then goes stale, which is the truth. */
+function replace(path: string, text: string): void {
+  try {
+    writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
+    renameSync(`${path}.tmp`, path);
+  } catch {
+    // see above
+  }
+}

@@ -1,0 +1,75 @@
+import { appendFileSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+
+import type { JournalLine } from "../wire.ts";
+
+const rotateAt = 4 * 1024 * 1024;
+
+/** What this agent accepted and what became of it; survives Pi's own death. */
+export interface Journal {
+  /** On disk when it returns. */
+  keep(line: JournalLine): void;
+  seen(id: string): "accepted" | "delivered" | undefined;
+  /** Accepted and never seen in the conversation, oldest first. */
+  open(): Extract<JournalLine, { kind: "accepted" }>[];
+}
+
+export function openJournal(path: string): Journal {
+  const accepted = new Map<string, Extract<JournalLine, { kind: "accepted" }>>();
+  const delivered = new Set<string>();
+  const learn = (line: JournalLine) => {
+    if (line.kind === "accepted") accepted.set(line.id, line);
+    if (line.kind === "delivered") delivered.add(line.id);
+  };
+  for (const file of [`${path}.1`, path]) for (const line of readLines(file)) learn(line);
+  if (sizeOf(path) > rotateAt) renameSync(path, `${path}.1`);
+  // A kill in the middle of the last line must not spoil the next one.
+  let torn = endsTorn(path);
+  return {
+    keep(line) {
+      const file = openSync(path, "a", 0o600);
+      try {
+        appendFileSync(file, `${torn ? "\n" : ""}${JSON.stringify(line)}\n`);
+        torn = false;
+        if (line.kind !== "state") fsyncSync(file);
+      } finally {
+        closeSync(file);
+      }
+      learn(line);
+    },
+    seen: (id) => (delivered.has(id) ? "delivered" : accepted.has(id) ? "accepted" : undefined),
+    open: () => [...accepted.values()].filter((line) => !delivered.has(line.id)),
+  };
+}
+
+function readLines(path: string): JournalLine[] {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return [];
+  }
+  return text.split("\n").flatMap((line) => {
+    try {
+      return [JSON.parse(line) as JournalLine];
+    } catch {
+      return []; // the empty end, or a line that a kill cut off: it was never acknowledged
+    }
+  });
+}
+
+function endsTorn(path: string): boolean {
+  try {
+    const bytes = readFileSync(path);
+    return bytes.length > 0 && bytes.at(-1) !== 10;
+  } catch {
+    return false;
+  }
+}
+
+function sizeOf(path: string): number {
+  try {
+    return statSync(path).size;
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The part of Pi's extension API that we use, as measured on 0.87.1 and documented for 1.5. Written here because Pi is
+ * not a dependency: the extension is loaded by whatever Pi the user has.
+ */
+export interface PiContext {
+  mode: string;
+  cwd: string;
+  isIdle(): boolean;
+  abort(): void;
+  shutdown(): void;
+  model?: { id: string; provider: string } | undefined;
+  sessionManager: {
+    getSessionId(): string;
+    getSessionFile(): string | undefined;
+    getBranch(): readonly { type: string; message?: PiMessage }[];
+  };
+  getContextUsage(): { tokens: number | null; percent: number | null } | undefined;
+  ui: { setStatus(key: string, text: string | undefined): void };
+}
+
+export interface PiMessage {
+  role: string;
+  content: string | readonly { type: string; text?: string }[];
+  timestamp?: number;
+}
+
+type Handler<E, R = unknown> = (event: E, context: PiContext) => R | Promise<R> | undefined;
+
+export interface PiApi {
+  on(event: "session_start" | "session_shutdown", handler: Handler<{ reason: string }>): void;
+  on(event: "agent_start" | "agent_settled" | "model_select" | "turn_end", handler: Handler<object>): void;
+  on(event: "ui_prompt_start" | "ui_prompt_end", handler: Handler<{ kind: string; title?: string }>): void;
+  on(event: "message_start", handler: Handler<{ message: PiMessage }>): void;
+  on(event: "after_provider_response", handler: Handler<{ status: number }>): void;
+  on(
+    event: "before_agent_start",
+    handler: Handler<
+      { systemPromptOptions?: { sections?: Record<string, string> } },
+      { systemPrompt?: string } | undefined
+    >,
+  ): void;
+  on(
+    event: "tool_call",
+    handler: Handler<{ toolName: string; input: Record<string, unknown> }, { block: true; reason: string } | undefined>,
+  ): void;
+  registerTool(tool: {
+    name: string;
+    label: string;
+    description: string;
+    promptSnippet: string;
+    parameters: object;
+    execute(
+      id: string,
+      input: Record<string, unknown>,
+      signal?: AbortSignal,
+    ): Promise<{ content: { type: "text"; text: string }[]; details: undefined }>;
+  }): void;
+  sendUserMessage(text: string, options?: { deliverAs?: "steer" | "followUp" }): void;
+}
+
+/** The words of a message, without pictures and calls. */
+export function textOf(message: PiMessage): string {
+  if (typeof message.content === "string") return message.content;
+  return message.content.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
+}

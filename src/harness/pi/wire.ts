@@ -1,0 +1,35 @@
+/** What the adapter and the extension inside Pi say to each other: JSON lines on a 0600 unix socket. */
+export type Request =
+  | { type: "message"; id: string; text: string; mode: "next" | "steer" }
+  | { type: "state" }
+  | { type: "interrupt" }
+  | { type: "end" };
+
+/** `accepted` is said after the message is on disk; `delivered` once Pi itself put it into the conversation. */
+export type Reply =
+  | { type: "accepted" | "delivered" | "duplicate"; id: string }
+  | { type: "refused"; id?: string; why: string }
+  | { type: "state"; state: string; since: number; pid: number; session?: string; model?: string; version?: string }
+  | { type: "done"; note: string };
+
+/** What the extension is told at launch, in the file named by `MOSAIC_DESK`. */
+export interface ExtensionDesk {
+  agent: string;
+  role: string;
+  fleet: string;
+  prompt: string;
+  permissions: "read" | "edit" | "full";
+  workdir: string;
+  beat: { path: string; intervalS: number };
+  inbox: string;
+  journal: string;
+  session: string;
+  mosaic: string;
+  version: string | undefined;
+}
+
+/** One line of the journal: what became of a message, by Pi's own events. */
+export type JournalLine =
+  | { at: number; kind: "accepted"; id: string; text: string; mode: "next" | "steer" }
+  | { at: number; kind: "delivered"; id: string }
+  | { at: number; kind: "state"; state: string; note?: string };

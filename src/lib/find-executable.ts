@@ -1,0 +1,32 @@
+import { accessSync, constants, openSync, readSync, closeSync, realpathSync, statSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+
+/** The program of that name on the search path, links followed; a path is taken as it is. */
+export function findExecutable(name: string, path: string): string | undefined {
+  const tries = name.includes("/")
+    ? isAbsolute(name)
+      ? [name]
+      : []
+    : path.split(":").map((dir) => join(dir || ".", name));
+  for (const file of tries) {
+    try {
+      accessSync(file, constants.X_OK);
+      if (statSync(file).isFile()) return realpathSync(file);
+    } catch {
+      // not here
+    }
+  }
+  return undefined;
+}
+
+/** True for a file that starts with a Node shebang: it must run on our Node, since the one on PATH may be too old. */
+export function isNodeProgram(file: string): boolean {
+  const head = Buffer.alloc(64);
+  const handle = openSync(file, "r");
+  try {
+    const length = readSync(handle, head, 0, head.length, 0);
+    return /^#!.*\bnode\b/.test(head.toString("latin1", 0, length));
+  } finally {
+    closeSync(handle);
+  }
+}

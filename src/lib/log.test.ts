@@ -1,0 +1,28 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { expect, test } from "vitest";
+
+import { appendLog, readLog, redact } from "./log.ts";
+
+test("tokens never reach a log, ordinary words do", () => {
+  const canaries = [
+    "xoxb-123456-abcdef",
+    "sk-abcdefghijkl",
+    "mft_abcdefghijkl",
+    "12345678:AAabcdefghijklmnopqrstuvwxyz0123456789",
+    "Authorization: Bearer abcdefghijkl",
+    '"token":"abcdefghijkl"',
+  ];
+  for (const canary of canaries) expect(redact(`before ${canary} after`), canary).not.toMatch(/abcdef/i);
+  expect(redact("coder restarted at 12:30:00 with exit code 7")).toBe("coder restarted at 12:30:00 with exit code 7");
+});
+
+test("a torn last line costs that line only", () => {
+  const file = join(mkdtempSync(join(tmpdir(), "mosaic-log-")), "log", "fleet.jsonl");
+  appendLog(file, { at: "2026-01-01T00:00:00Z", agent: "co", event: "started" });
+  appendLog(file, { at: "2026-01-01T00:00:01Z", event: "daemon-started", note: "token=abcdefghijkl" });
+  expect(readLog(file).map((line) => line.event)).toEqual(["started", "daemon-started"]);
+  expect(readFileSync(file, "utf8")).not.toContain("abcdef");
+});

@@ -1,0 +1,156 @@
+import { readFileSync } from "node:fs";
+import { homedir, hostname, userInfo } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import type { Context } from "./cli/context.ts";
+import type { Asker } from "./contract/command.ts";
+import { layHome } from "./contract/home.ts";
+import type { World } from "./fleet/world.ts";
+import { FleetError, exitCodes } from "./lib/errors.ts";
+import type { BuiltinSupervisor } from "./supervisor/builtin.ts";
+
+/** The composition root: reads the environment once, wires the rooms together, and is the only one that exits. */
+
+const { env } = process;
+const here = fileURLToPath(new URL(".", import.meta.url));
+const fromSource = import.meta.url.endsWith(".ts");
+const argv = process.argv.slice(2);
+
+/** What an agent may inherit of the environment in which mosaic was called. Everything else stays outside. */
+const inherited =
+  /^(HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|XDG_(CONFIG|DATA|CACHE|STATE)_HOME|PI_CODING_AGENT_DIR|(NO|HTTPS?)_PROXY|(no|https?)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/;
+
+/** `--mosaic-home DIR` wins over MOSAIC_HOME, wherever it stands before a `--`. */
+function takeHomeFlag(): string | undefined {
+  for (const [at, word] of argv.entries()) {
+    if (word === "--") return undefined;
+    const [flag, value] = word.split(/=(.*)/s, 2);
+    if (flag !== "--mosaic-home") continue;
+    const [, next] = argv.splice(at, value === undefined ? 2 : 1);
+    const folder = value ?? next;
+    if (!folder) throw new FleetError("usage", "--mosaic-home needs a folder.", { hint: "mosaic fleet --help" });
+    return folder;
+  }
+  return undefined;
+}
+
+async function makeWorld(homeFlag: string | undefined): Promise<{ world: World; builtin: BuiltinSupervisor }> {
+  const [{ tmuxTerminal }, { builtinSupervisor }, { beatInterval }, { appendLog }] = await Promise.all([
+    import("./terminal/tmux.ts"),
+    import("./supervisor/builtin.ts"),
+    import("./status/beat.ts"),
+    import("./lib/log.ts"),
+  ]);
+  const path = env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+  const { uid } = userInfo();
+  const home = layHome({
+    mosaicHome: homeFlag ?? (env["MOSAIC_HOME"] || undefined),
+    userHome: homedir(),
+    runDir: env["MOSAIC_HEARTBEAT_RUN_DIR"] || undefined,
+    uid,
+  });
+  const kept = Object.entries(env).filter(
+    (pair): pair is [string, string] => pair[1] !== undefined && inherited.test(pair[0]),
+  );
+  const agentEnv = { LANG: "C.UTF-8", ...Object.fromEntries(kept) };
+  const terminal = tmuxTerminal({ PATH: path });
+  const log: World["log"] = (line) =>
+    appendLog(join(home.log, "fleet.jsonl"), { at: new Date().toISOString(), ...line });
+  const builtin = builtinSupervisor({
+    home,
+    terminal,
+    env: { HOME: homedir(), PATH: path, LANG: agentEnv.LANG },
+    now: Date.now,
+    tell: log,
+    prepare: async (name) => (await import("./daemon/serve.ts")).prepareAgain(world, name),
+  });
+  const world: World = {
+    home,
+    terminal,
+    supervisor: builtin,
+    search: { path, node: process.execPath },
+    now: Date.now,
+    host: hostname(),
+    uid,
+    beatIntervalS: beatInterval(env["MOSAIC_HEARTBEAT_INTERVAL"]),
+    agentEnv,
+    assets: fromSource
+      ? { piExtension: join(here, "harness/pi/extension/index.ts"), presets: join(here, "roster/presets") }
+      : { piExtension: join(here, "pi-extension.js"), presets: join(here, "presets") },
+    entry: fromSource ? fileURLToPath(import.meta.url) : join(here, "..", "bin", "mosaic.js"),
+    log,
+  };
+  return { world, builtin };
+}
+
+async function makeContext(): Promise<Context> {
+  const { world, builtin } = await makeWorld(takeHomeFlag());
+  const { inProcess } = await import("./fleet/control.ts");
+  const agent = env["MOSAIC_AGENT"];
+  const by: Asker = agent ? { kind: "agent", name: agent, token: env["MOSAIC_AGENT_TOKEN"] } : { kind: "person" };
+  let stopper: AbortController | undefined;
+  const context: Context = {
+    world,
+    control: inProcess(world, { ensureDaemon: async () => (await import("./daemon/ensure.ts")).ensureDaemon(world) }),
+    by,
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    progress: (line) => void (process.stderr.isTTY && process.stderr.write(`${line}\n`)),
+    stdin: process.stdin,
+    color: process.stdout.isTTY && !env["NO_COLOR"] && env["TERM"] !== "dumb",
+    interactive: process.stdin.isTTY && process.stdout.isTTY,
+    columns: process.stdout.isTTY ? process.stdout.columns : Infinity,
+    get signal() {
+      if (stopper === undefined) {
+        const made = new AbortController();
+        for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => made.abort());
+        stopper = made;
+      }
+      return stopper.signal;
+    },
+    cwd: process.cwd(),
+    version: version(),
+    isDaemonUp: async () => (await import("./daemon/serve.ts")).isDaemonUp(world.home),
+    serve: async () => (await import("./daemon/serve.ts")).serve(world, builtin, context.signal, context.err),
+    become: async (line) => {
+      // Inside somebody's tmux, ours is another server: nesting is meant.
+      const { TMUX: _, TMUX_PANE: __, ...outer } = env;
+      return (await import("./lib/become.ts")).become(line, outer);
+    },
+  };
+  return context;
+}
+
+function version(): string {
+  const manifest = JSON.parse(readFileSync(join(here, "..", "package.json"), "utf8")) as { version: string };
+  return manifest.version;
+}
+
+/** The line that is typed most skips the command parser (13 ms); every other goes through it. */
+async function run(): Promise<number> {
+  const context = await makeContext();
+  const line = argv.join(" ");
+  if (line === "fleet ps" || line === "fleet ps --json") {
+    const { ps } = await import("./cli/ps.ts");
+    return ps(context, line.endsWith("--json") ? { json: true } : {});
+  }
+  const { runProgram } = await import("./cli/program.ts");
+  return runProgram(argv, context);
+}
+
+function report(error: unknown): number {
+  if (!(error instanceof FleetError)) {
+    process.stderr.write(
+      `Unexpected fault: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
+    return 1;
+  }
+  process.stderr.write(`${error.message}\n`);
+  if (error.hint !== undefined) process.stderr.write(`Next: ${error.hint}\n`);
+  return exitCodes[error.code];
+}
+
+// A reader that goes away (`| head`) is not a fault.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+process.exitCode = await run().catch(report);

@@ -1,0 +1,42 @@
+import { onTestFinished } from "vitest";
+
+import { tmuxTerminal } from "../terminal/tmux.ts";
+import { builtinSupervisor } from "./builtin.ts";
+import { supervisorSuite } from "./supervisor-suite.ts";
+
+const path = process.env["PATH"] ?? "";
+
+supervisorSuite("builtin", (home) => {
+  const make = () =>
+    builtinSupervisor({
+      home,
+      terminal: tmuxTerminal({ PATH: path }),
+      env: { PATH: path, HOME: home.root },
+      now: Date.now,
+      prepare: async () => {},
+      tell: () => {},
+    });
+  let watching = watch();
+  onTestFinished(() => {
+    watching.end();
+  });
+  /** What the daemon does, in this process: look again and again. */
+  function watch() {
+    const supervisor = make();
+    const ended = new AbortController();
+    void (async () => {
+      while (!ended.signal.aborted) {
+        await supervisor.reconcile();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    return { end: () => ended.abort() };
+  }
+  return {
+    supervisor: make(),
+    loseDaemon() {
+      watching.end();
+      watching = watch();
+    },
+  };
+});

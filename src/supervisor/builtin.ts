@@ -1,0 +1,280 @@
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+import { agentPlace, type AgentPlace, type Home } from "../contract/home.ts";
+import type { Terminal } from "../contract/terminal.ts";
+import { writeAtomic } from "../lib/atomic.ts";
+import { FleetError, wordSystemFault } from "../lib/errors.ts";
+import { tryLock, withLock } from "../lib/lock.ts";
+import { isGone, isLiving, markedProcesses, processOf, signal } from "../lib/proc.ts";
+import { until } from "../lib/wait.ts";
+import { afterCrash } from "./crashes.ts";
+import { newRecord, processState, readExit, readRecord, readRun, writeRecord, type UnitRecord } from "./records.ts";
+import type { Supervisor, UnitView } from "./supervisor.ts";
+
+export interface BuiltinSupervisor extends Supervisor {
+  /** Looks at every unit once and restarts what ended by itself and is due. The daemon calls it again and again. */
+  reconcile(): Promise<void>;
+}
+
+export interface BuiltinParts {
+  home: Home;
+  terminal: Terminal;
+  /** The environment the terminal server itself gets; the agent's is in its launch script. */
+  env: Readonly<Record<string, string>>;
+  now: () => number;
+  /** Writes the launch script anew before a restart, so that the conversation is resumed as it is then. */
+  prepare: (name: string) => Promise<void>;
+  /** Told of every start, end, restart and quarantine. */
+  tell: (event: { agent: string; event: string; note?: string }) => void;
+}
+
+/**
+ * Keeps agents alive where there is no systemd. All it knows is on disk and every act is under the agent's lock, so a
+ * CLI and a daemon act alike, and either may be killed at any moment: whoever comes next reads on.
+ */
+export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
+  const { home, terminal, now, tell } = parts;
+  const placeOf = (name: string) => agentPlace(home, name);
+  const at = (name: string) => ({ name, socket: placeOf(name).terminal });
+  const locked = <T>(name: string, work: () => Promise<T>) =>
+    withLock(lockOf(home, name), { what: `agent ${name}`, patienceMs: 30_000 }, work);
+
+  /** Opens the terminal and waits until the wrapper has said which process the agent is. Needs the lock. */
+  async function launch(name: string, record: UnitRecord): Promise<void> {
+    const place = placeOf(name);
+    try {
+      mkdirSync(home.sockets, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw wordSystemFault(error, `create ${home.sockets}`);
+    }
+    const before = readRun(place);
+    await terminal.open(at(name), { script: place.script, cwd: "/", env: parts.env });
+    const run = await until(
+      () => {
+        const found = readRun(place);
+        return found !== undefined && (found.pid !== before?.pid || found.started !== before.started)
+          ? found
+          : undefined;
+      },
+      { withinMs: 10_000, everyMs: 10 },
+    );
+    if (run === undefined) {
+      const exit = readExit(place);
+      throw new FleetError("unreachable", `${name} did not start${exit ? ` (exit code ${exit.code})` : ""}.`, {
+        hint: `mosaic fleet explain ${name}`,
+      });
+    }
+    writeRecord(place, { ...record, nextAt: undefined, finished: false });
+  }
+
+  /** Ends every process that carries the agent's mark, whatever became of its terminal. Never this process or its parents. */
+  async function sweep(name: string): Promise<void> {
+    const spared = ancestors();
+    const strays = () =>
+      markedProcesses([`MOSAIC_AGENT=${name}`, `MOSAIC_HOME=${home.root}`]).filter((pid) => !spared.has(pid));
+    for (const kind of ["SIGTERM", "SIGKILL"] as const) {
+      const found = strays();
+      if (found.length === 0) return;
+      for (const pid of found) signal(pid, kind);
+      await until(() => (strays().length === 0 ? true : undefined), { withinMs: 2_000 });
+    }
+  }
+
+  async function restart(name: string): Promise<void> {
+    const place = placeOf(name);
+    const record = readRecord(place);
+    const run = readRun(place);
+    if (record?.want !== "up" || record.quarantined || record.finished || processState(run) !== "none") return;
+    const key = run && `${run.pid}:${run.started}`;
+    if (record.counted !== key || key === undefined) return count(name, record, key);
+    if (record.nextAt !== undefined && record.nextAt > now()) return;
+    const again = { ...record, restarts: record.restarts + 1 };
+    try {
+      await parts.prepare(name);
+    } catch (error) {
+      tell({ agent: name, event: "kept-old-launch", note: error instanceof Error ? error.message : String(error) });
+    }
+    await terminal.close(at(name));
+    try {
+      await launch(name, again);
+      tell({ agent: name, event: "restarted", note: `restart ${again.restarts}` });
+    } catch (error) {
+      tell({ agent: name, event: "restart-failed", note: error instanceof Error ? error.message : String(error) });
+      return count(name, again, key);
+    }
+  }
+
+  /** A crash becomes durable knowledge first, and only then is acted on. */
+  async function count(name: string, record: UnitRecord, key: string | undefined): Promise<void> {
+    const place = placeOf(name);
+    const crashes = [...record.crashes, now()].slice(-20);
+    const exit = readExit(place);
+    const verdict = afterCrash(crashes, { code: exit?.code, rule: record.restart });
+    const next: UnitRecord = { ...record, crashes, counted: key ?? "none", nextAt: undefined };
+    tell({ agent: name, event: "ended", note: exit ? `exit code ${exit.code}` : "it left no exit code" });
+    if (verdict.do === "quarantine") {
+      writeRecord(place, { ...next, quarantined: { at: now(), why: verdict.why } });
+      tell({ agent: name, event: "quarantined", note: verdict.why });
+    } else if (verdict.do === "leave") {
+      writeRecord(place, { ...next, finished: true });
+      tell({ agent: name, event: "left", note: verdict.why });
+    } else {
+      writeRecord(place, { ...next, nextAt: now() + verdict.afterMs });
+      if (verdict.afterMs === 0) await restart(name);
+    }
+  }
+
+  return {
+    kind: "builtin",
+
+    async install(unit) {
+      await locked(unit.name, async () => {
+        const place = placeOf(unit.name);
+        writeAtomic(place.script, unit.script, { mode: 0o700 });
+        const record = readRecord(place);
+        writeRecord(place, { ...(record ?? newRecord(unit.restart)), restart: unit.restart });
+      });
+    },
+
+    start: (name) =>
+      locked(name, async () => {
+        const place = placeOf(name);
+        const record = readRecord(place);
+        if (record === undefined)
+          throw new FleetError("not-found", `${name} is not installed.`, { hint: "mosaic fleet start" });
+        const run = readRun(place);
+        const wanted: UnitRecord = {
+          ...record,
+          want: "up",
+          crashes: [],
+          quarantined: undefined,
+          nextAt: undefined,
+          finished: false,
+        };
+        if (processState(run) !== "none") {
+          writeRecord(place, wanted);
+          return "already";
+        }
+        // The end of the last run is no crash of this one.
+        const fresh = { ...wanted, restarts: 0, counted: run && `${run.pid}:${run.started}` };
+        writeRecord(place, fresh);
+        await terminal.close(at(name)); // a terminal whose agent is gone holds nothing but its socket
+        await launch(name, fresh);
+        tell({ agent: name, event: "started" });
+        return "started";
+      }),
+
+    stop: (name, how) =>
+      locked(name, async () => {
+        const place = placeOf(name);
+        const record = readRecord(place);
+        if (record !== undefined && (record.want !== "down" || record.quarantined)) {
+          writeRecord(place, {
+            ...record,
+            want: "down",
+            crashes: [],
+            quarantined: undefined,
+            nextAt: undefined,
+            finished: false,
+          });
+        }
+        const run = readRun(place);
+        const lived = processState(run) !== "none";
+        if (run !== undefined && lived) {
+          signal(run.pid, "SIGCONT"); // a frozen agent could not end itself
+          await how.ask();
+          const gone = (withinMs: number) => until(() => (isLiving(run) ? undefined : true), { withinMs, everyMs: 20 });
+          if (!(await gone(how.graceMs))) {
+            signal(run.pid, "SIGTERM");
+            if (!(await gone(3_000))) signal(run.pid, "SIGKILL");
+            await gone(3_000);
+          }
+          // The wrapper writes the exit code and the last screen; its terminal then ends by itself.
+          await until(() => (isGone(run.wrapper) ? true : undefined), { withinMs: 2_000, everyMs: 20 });
+        }
+        await terminal.close(at(name));
+        await sweep(name);
+        if (lived) tell({ agent: name, event: "stopped" });
+        return lived ? "stopped" : "already";
+      }),
+
+    observe: (names) => new Map(names.map((name) => [name, viewOf(placeOf(name))])),
+
+    known() {
+      try {
+        return readdirSync(home.agents).toSorted();
+      } catch {
+        return [];
+      }
+    },
+
+    async remove(name) {
+      await locked(name, async () => {
+        const place = placeOf(name);
+        if (processState(readRun(place)) !== "none") {
+          throw new FleetError("conflict", `${name} is running.`, { hint: `mosaic fleet stop ${name}` });
+        }
+        rmSync(place.dir, { recursive: true, force: true });
+      });
+    },
+
+    async reconcile() {
+      for (const name of this.known()) {
+        const place = placeOf(name);
+        let record: UnitRecord | undefined;
+        try {
+          record = readRecord(place);
+        } catch {
+          continue; // cannot be read: nothing can be said, so nothing is done
+        }
+        if (record?.want !== "up" || record.quarantined || record.finished) continue;
+        if (record.nextAt !== undefined && record.nextAt > now()) continue;
+        const run = readRun(place);
+        if (processState(run) !== "none") {
+          // Its terminal was taken away and it did not end: nobody could ever see it again.
+          if (run !== undefined && isGone(run.server) && now() - run.at > 5_000) signal(run.pid, "SIGTERM");
+          continue;
+        }
+        const lock = tryLock(lockOf(home, name));
+        if (lock === undefined) continue; // somebody is at it
+        try {
+          await restart(name);
+        } finally {
+          lock.release();
+        }
+      }
+    },
+  };
+}
+
+const lockOf = (home: Home, name: string): string => join(home.locks, `${name}.lock`);
+
+function viewOf(place: AgentPlace): UnitView {
+  let record: UnitRecord | undefined;
+  let readable = true;
+  try {
+    record = readRecord(place);
+  } catch {
+    readable = false;
+  }
+  const run = readRun(place);
+  const process = processState(run);
+  return {
+    wanted: record?.want ?? "never",
+    process,
+    pid: process === "none" ? undefined : run?.pid,
+    since: process === "none" ? undefined : run?.at,
+    restarts: record?.restarts ?? 0,
+    exit: process === "none" ? readExit(place) : undefined,
+    nextAt: record?.nextAt,
+    quarantined: record?.quarantined,
+    readable,
+  };
+}
+
+function ancestors(): Set<number> {
+  const found = new Set<number>();
+  for (let pid = process.pid; pid > 1 && !found.has(pid); pid = processOf(pid)?.parent ?? 0) found.add(pid);
+  return found;
+}

@@ -1,0 +1,90 @@
+import { readFileSync, statSync } from "node:fs";
+
+import type { AgentPlace } from "../contract/home.ts";
+import { writeAtomic } from "../lib/atomic.ts";
+import { systemCode } from "../lib/errors.ts";
+import { isLiving, processOf } from "../lib/proc.ts";
+
+/** The builtin supervisor's durable memory of one agent: what was asked, and its crashes. */
+export interface UnitRecord {
+  want: "up" | "down";
+  restart: "always" | "on-failure" | "never";
+  restarts: number;
+  crashes: number[];
+  /** The process whose end was last counted, so that no crash counts twice. */
+  counted: string | undefined;
+  nextAt: number | undefined;
+  quarantined: { at: number; why: string } | undefined;
+  /** Set once it ended and its rule says to leave it. */
+  finished: boolean;
+}
+
+export const newRecord = (restart: UnitRecord["restart"]): UnitRecord => ({
+  want: "down",
+  restart,
+  restarts: 0,
+  crashes: [],
+  counted: undefined,
+  nextAt: undefined,
+  quarantined: undefined,
+  finished: false,
+});
+
+/** Undefined where there is none; throws where it cannot be read, since that is not the same. */
+export function readRecord(place: AgentPlace): UnitRecord | undefined {
+  try {
+    return JSON.parse(readFileSync(place.unit, "utf8")) as UnitRecord;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+export const writeRecord = (place: AgentPlace, record: UnitRecord): void =>
+  writeAtomic(place.unit, `${JSON.stringify(record)}\n`);
+
+/** The processes of the last launch, by the launch wrapper's own word. */
+export interface Run {
+  pid: number;
+  started: string;
+  /** The wrapper that waits for the agent, and the terminal server above it. */
+  wrapper: number;
+  server: number;
+  at: number;
+}
+
+export function readRun(place: AgentPlace): Run | undefined {
+  try {
+    const fields = readFields(place.pid);
+    const run = {
+      pid: Number(fields.get("pid")),
+      started: fields.get("start") ?? "",
+      wrapper: Number(fields.get("wrapper")),
+      server: Number(fields.get("server")),
+      at: statSync(place.pid).mtimeMs,
+    };
+    return run.pid > 0 ? run : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** `alive`, `frozen` or `none`. A zombie is none. */
+export function processState(run: Run | undefined): "alive" | "frozen" | "none" {
+  if (run === undefined || !isLiving(run)) return "none";
+  return processOf(run.pid)?.state === "frozen" ? "frozen" : "alive";
+}
+
+export function readExit(place: AgentPlace): { code: number; at: number } | undefined {
+  try {
+    const code = Number(readFields(place.exit).get("code"));
+    return Number.isInteger(code) ? { code, at: statSync(place.exit).mtimeMs } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readFields(path: string): Map<string, string> {
+  const lines = readFileSync(path, "utf8").split("\n");
+  return new Map(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
+}

@@ -1,0 +1,179 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { agentPlace, layHome, type Home } from "../contract/home.ts";
+import { isLiving, markedProcesses, processOf } from "../lib/proc.ts";
+import { until } from "../lib/wait.ts";
+import { launchScript } from "./launch-script.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** A supervisor under test, with whatever keeps it working in the background and a way to kill that. */
+export interface Rig {
+  supervisor: Supervisor;
+  /** Kills the supervising process as kill -9 would, and brings another up. */
+  loseDaemon(): void;
+}
+
+/** What every supervisor promises. `builtin` and systemd run the same cases on real tmux. */
+export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void {
+  const path = process.env["PATH"] ?? "";
+
+  function setUp() {
+    const root = mkdtempSync(join(tmpdir(), "mosaic-sup-"));
+    const home = layHome({ mosaicHome: root, userHome: root, runDir: undefined, uid: 0 });
+    const rig = rigOf(home);
+    const { supervisor } = rig;
+    const names = new Set<string>();
+    onTestFinished(async () => {
+      for (const name of names) await supervisor.stop(name, { ask: async () => {}, graceMs: 0 });
+      rmSync(root, { recursive: true, force: true });
+    });
+    const install = async (name: string, shell: string, restart: "always" | "on-failure" | "never" = "always") => {
+      names.add(name);
+      const script = launchScript(agentPlace(home, name), {
+        argv: ["/bin/sh", "-c", shell],
+        cwd: "/",
+        env: { PATH: path, MOSAIC_AGENT: name, MOSAIC_HOME: home.root },
+      });
+      await supervisor.install({ name, script, cwd: "/", restart });
+    };
+    const view = (name: string) => {
+      const found = supervisor.observe([name]).get(name);
+      if (found === undefined) throw new Error("a unit that was asked for is always observed");
+      return found;
+    };
+    const settled = <T>(ask: () => T | undefined) => until(ask, { withinMs: 20_000 });
+    const stop = (name: string, ask = async () => {}, graceMs = 0) => supervisor.stop(name, { ask, graceMs });
+    return { root, home, supervisor, rig, install, view, settled, stop };
+  }
+
+  describe(`${kind} supervisor`, () => {
+    test("what was never started is never, and stopping it is no error", async () => {
+      const { view, stop, install } = setUp();
+      expect(view("co")).toMatchObject({ wanted: "never", process: "none", restarts: 0 });
+      await install("co", "sleep 1000");
+      expect(await stop("co")).toBe("already");
+    });
+
+    test("start answers when the process lives; a second start changes nothing", async () => {
+      const { supervisor, view, install } = setUp();
+      await install("co", "sleep 1000");
+      expect(await supervisor.start("co")).toBe("started");
+      const first = view("co");
+      expect(first).toMatchObject({ wanted: "up", process: "alive" });
+      expect(await supervisor.start("co")).toBe("already");
+      expect(view("co").pid).toBe(first.pid);
+    });
+
+    test("two starts at once make one process", async () => {
+      const { supervisor, home, install } = setUp();
+      await install("co", "sleep 1000");
+      await Promise.all([supervisor.start("co"), supervisor.start("co"), supervisor.start("co")]);
+      const marked = markedProcesses(["MOSAIC_AGENT=co", `MOSAIC_HOME=${home.root}`]);
+      const run = supervisor.observe(["co"]).get("co");
+      // the agent, and the wrapper that waits for it
+      expect(marked.filter((pid) => pid === run?.pid || processOf(pid)?.parent === run?.pid).length).toBeGreaterThan(0);
+      expect(marked.length).toBeLessThanOrEqual(3);
+    });
+
+    test("a crash is noticed, the exit code is the agent's own, and it runs again", async () => {
+      const { supervisor, root, view, settled, install, home } = setUp();
+      await install("co", `test -f ${root}/again && exec sleep 1000; touch ${root}/again; echo last words; exit 7`);
+      await supervisor.start("co");
+      expect(
+        await settled(() => (view("co").restarts === 1 && view("co").process === "alive" ? true : undefined)),
+      ).toBe(true);
+      expect(readFileSync(agentPlace(home, "co").screen, "utf8")).toContain("last words");
+    });
+
+    test("killing one agent's terminal server takes that agent only, and brings it back", async () => {
+      const { supervisor, view, settled, install, home } = setUp();
+      await install("co", "exec sleep 1000");
+      await install("co-1", "exec sleep 1000");
+      await supervisor.start("co");
+      await supervisor.start("co-1");
+      const [first, other] = [view("co").pid, view("co-1").pid];
+      const server = Number(/server=(\d+)/.exec(readFileSync(agentPlace(home, "co").pid, "utf8"))?.[1]);
+      process.kill(server, "SIGKILL");
+      const again = await settled(() => (view("co").pid !== first ? view("co").pid : undefined));
+      expect(again).toBeTypeOf("number");
+      expect(view("co-1").pid).toBe(other);
+      expect(view("co-1").restarts).toBe(0);
+    });
+
+    test("stop asks first, waits, records the agent's own code, and it stays stopped", async () => {
+      const { supervisor, root, view, stop, install } = setUp();
+      const save = `trap 'sleep 0.3; echo saved >${root}/saved; exit 3' TERM; : >${root}/ready; while :; do sleep 0.05; done`;
+      await install("co", save);
+      await supervisor.start("co");
+      const { pid } = view("co");
+      await until(() => existsSync(join(root, "ready")) || undefined, { withinMs: 5_000 });
+      const asked = await stop("co", async () => void process.kill(pid ?? 0, "SIGTERM"), 10_000);
+      expect(asked).toBe("stopped");
+      expect(readFileSync(join(root, "saved"), "utf8")).toBe("saved\n");
+      expect(view("co")).toMatchObject({ wanted: "down", process: "none", exit: { code: 3 } });
+    });
+
+    test("an agent that does not listen is ended, and nothing of it is left, not even what it put aside", async () => {
+      const { supervisor, root, home, stop, install, settled } = setUp();
+      await install("co", `trap '' TERM HUP INT; setsid sleep 1000 & : >${root}/ready; while :; do sleep 1; done`);
+      await supervisor.start("co");
+      const marks = ["MOSAIC_AGENT=co", `MOSAIC_HOME=${home.root}`];
+      await settled(() => existsSync(join(root, "ready")) || undefined);
+      await stop("co", async () => {}, 50);
+      expect(markedProcesses(marks)).toEqual([]);
+    });
+
+    test("an agent that keeps crashing is held with its last screen, until it is started again", async () => {
+      const { supervisor, root, view, settled, install, home } = setUp();
+      await install("co", `echo run >>${root}/runs; echo I cannot; exit 9`);
+      await supervisor.start("co");
+      const held = await settled(() => view("co").quarantined);
+      expect(held?.why).toContain("exit code 9");
+      expect(readFileSync(agentPlace(home, "co").screen, "utf8")).toContain("I cannot");
+      expect(readFileSync(join(root, "runs"), "utf8").split("\n")).toHaveLength(6);
+      await install("co", "exec sleep 1000");
+      await supervisor.start("co");
+      expect(view("co")).toMatchObject({ process: "alive", quarantined: undefined });
+    });
+
+    test("restart rules: on-failure leaves what ended well, never leaves all", async () => {
+      const { supervisor, root, view, settled, install } = setUp();
+      await install("well", `echo x >>${root}/well; exit 0`, "on-failure");
+      await install("bad", `echo x >>${root}/bad; exit 1`, "never");
+      await install("again", `test -f ${root}/again && exec sleep 1000; touch ${root}/again; exit 0`, "always");
+      for (const name of ["well", "bad", "again"]) await supervisor.start(name);
+      // By the time `again` is back, the other two had the same chance.
+      await settled(() => (view("again").restarts === 1 ? true : undefined));
+      expect(readFileSync(join(root, "well"), "utf8")).toBe("x\n");
+      expect(readFileSync(join(root, "bad"), "utf8")).toBe("x\n");
+    });
+
+    test("agents outlive the supervising process, and the next one adopts them and restarts what fell meanwhile", async () => {
+      const { supervisor, rig, view, settled, install } = setUp();
+      await install("co", "exec sleep 1000");
+      await install("mo", "exec sleep 1000");
+      await supervisor.start("co");
+      await supervisor.start("mo");
+      const [co, mo] = [view("co"), view("mo")];
+      process.kill(mo.pid ?? 0, "SIGKILL");
+      rig.loseDaemon();
+      await settled(() => (view("mo").pid !== undefined && view("mo").pid !== mo.pid ? true : undefined));
+      expect(view("co")).toMatchObject({ pid: co.pid, restarts: 0 });
+    });
+
+    test("a frozen agent is neither alive nor dead, and can be stopped", async () => {
+      const { supervisor, view, settled, stop, install } = setUp();
+      await install("co", "exec sleep 1000");
+      await supervisor.start("co");
+      const pid = view("co").pid ?? 0;
+      process.kill(pid, "SIGSTOP");
+      expect(await settled(() => (view("co").process === "frozen" ? true : undefined))).toBe(true);
+      await stop("co", async () => {}, 10);
+      expect(isLiving({ pid, started: processOf(pid)?.started ?? "" })).toBe(false);
+    });
+  });
+}
