@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+
 import type { Terminal, TerminalAt } from "../contract/terminal.ts";
 import { FleetError } from "../lib/errors.ts";
 import { exec, type Ran } from "../lib/exec.ts";
@@ -51,37 +53,24 @@ export function tmuxTerminal(env: { PATH: string }): Terminal {
       const refit = `if-shell -F "#{==:#{session_attached},0}" "resize-window -x ${size.columns} -y ${size.rows}"`;
       const hook = [";", "set-hook", "-g", "client-detached", refit];
       const session = [";", "new-session", "-d", "-s", at.name, "-x", String(size.columns), "-y", String(size.rows)];
-      const started = await until(
-        async () => {
-          const ran = await exec(
-            [
-              "tmux",
-              "-u",
-              "-S",
-              at.socket,
-              "-f",
-              "/dev/null",
-              ...first,
-              ...hook,
-              ...session,
-              "-c",
-              run.cwd,
-              "/bin/sh",
-              run.script,
-            ],
-            { env: { ...run.env, LANG: run.env["LANG"] ?? "C.UTF-8" }, cwd: "/", timeoutMs: 10_000 },
-          );
-          // A server that is just ending takes the new session with it (seen 14 of 30 times): try once it is gone.
-          return ran.code !== 0 && /server exited|no server running|lost server/.test(ran.stderr) ? undefined : ran;
-        },
-        { withinMs: 5_000, everyMs: 50 },
-      );
-      if (started?.code === 127) throw missing();
-      if (started?.code !== 0) {
-        const why = started?.stderr.trim() || "the old terminal server does not end";
-        throw new FleetError("conflict", `Cannot open a terminal for ${at.name}: ${why}.`, {
-          hint: `mosaic fleet stop ${at.name}`,
-        });
+      // A server that is just ending takes a new session with it (seen 14 of 30 times): wait until it is gone.
+      await until(async () => ((await isListening(at.socket)) ? undefined : true), { withinMs: 5_000, everyMs: 20 });
+      const argv = [...first, ...hook, ...session, "-c", run.cwd, "/bin/sh", run.script];
+      const started = await exec(["tmux", "-u", "-S", at.socket, "-f", "/dev/null", ...argv], {
+        env: { ...run.env, LANG: run.env["LANG"] ?? "C.UTF-8" },
+        cwd: "/",
+        timeoutMs: 10_000,
+      });
+      if (started.code === 127) throw missing();
+      // The script may have run and ended before tmux could say so. It ran once: trying again would run it twice.
+      if (started.code !== 0 && !/server exited|lost server/.test(started.stderr)) {
+        throw new FleetError(
+          "conflict",
+          `Cannot open a terminal for ${at.name}: ${started.stderr.trim() || "tmux did not answer"}.`,
+          {
+            hint: `mosaic fleet stop ${at.name}`,
+          },
+        );
       }
     },
 
@@ -121,6 +110,14 @@ export function tmuxTerminal(env: { PATH: string }): Terminal {
         : [...base, ";", "set-option", "-w", "window-size", "latest"];
     },
   };
+}
+
+function isListening(socket: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const line = connect(socket);
+    line.on("connect", () => resolve(true)).on("error", () => resolve(false));
+    line.on("connect", () => line.destroy());
+  });
 }
 
 /** `=name:` is exact for every tmux command; a bare name would match by prefix and hit `co-1` for `co`. */

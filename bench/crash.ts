@@ -1,0 +1,40 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+import { isLiving, signal } from "../src/lib/proc.ts";
+import { until } from "../src/lib/wait.ts";
+import type { Ground } from "./ground.ts";
+import type { LiveFleet } from "./live-fleet.ts";
+import type { Row } from "./rows.ts";
+
+/** Each crash is another agent's, since one that crashes often is made to wait. */
+const crashes = 10;
+const pollMs = 2;
+
+/** From `kill -9` of an agent until its next process is on record and lives. */
+export async function measureCrash(ground: Ground, fleet: LiveFleet): Promise<Row[]> {
+  ground.tell(`crash: kill -9 of ${crashes} agents, one after another`);
+  const samples: number[] = [];
+  for (const [at, name] of fleet.names.slice(0, crashes).entries()) {
+    // Uneven, so that the daemon's own rhythm is met at every phase.
+    await pause(300 + at * 37, undefined, { signal: ground.signal });
+    samples.push(await crashToRunning(fleet, name, ground.signal));
+  }
+  return [{ what: "kill -9 to running again", unit: "ms", samples, goal: { of: "max", atMost: 1_000 } }];
+}
+
+async function crashToRunning(fleet: LiveFleet, name: string, abort: AbortSignal): Promise<number> {
+  const before = fleet.run(name);
+  if (before === undefined || !isLiving(before)) throw new Error(`${name} does not run`);
+  const began = performance.now();
+  signal(before.pid, "SIGKILL");
+  const back = await until(
+    () => {
+      const run = fleet.run(name);
+      const isNew = run !== undefined && (run.pid !== before.pid || run.started !== before.started);
+      return isNew && isLiving(run) ? performance.now() : undefined;
+    },
+    { withinMs: 30_000, everyMs: pollMs, signal: abort },
+  );
+  if (back === undefined) throw new Error(`${name} did not come back within 30 s`);
+  return back - began;
+}

@@ -1,0 +1,77 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** What the demo and the tests need of a machine, got with a word about it; nothing of it is needed by the product's users. */
+
+export const project = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+
+/** The Pi that everything is tested on. */
+const pi = { name: "@earendil-works/pi-coding-agent", version: "0.87.1" };
+
+/** True where that program is on the search path. */
+export const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+
+/**
+ * Makes sure of programs that come from Debian packages: installed where this is root on Debian, else the one line to
+ * type is printed and false is the answer.
+ */
+export function needPackages(programs: Readonly<Record<string, string>>): boolean {
+  const missing = [...new Set(Object.entries(programs).flatMap(([program, name]) => (has(program) ? [] : [name])))];
+  if (missing.length === 0) return true;
+  const line = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
+  if (process.getuid?.() !== 0 || !has("apt-get")) {
+    process.stderr.write(`Missing: ${missing.join(", ")}. To install, type: sudo ${line}\n`);
+    return false;
+  }
+  process.stderr.write(`Installing ${missing.join(", ")} with apt-get (this is root on Debian)…\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  const run = (command: string) =>
+    spawnSync("sh", ["-c", `${command} >/dev/null`], { stdio: ["ignore", "inherit", "inherit"], env }).status === 0;
+  if (!run(line)) {
+    run("apt-get update");
+    run(line);
+  }
+  const still = Object.keys(programs).filter((program) => !has(program));
+  if (still.length > 0) process.stderr.write(`Could not install: ${still.join(", ")}. Type: ${line}\n`);
+  return still.length === 0;
+}
+
+/** The folder with Pi's command in the project's cache; installed from npm where it is not there yet and that is allowed. */
+export function piFolder(options: { install: boolean }): string | undefined {
+  const folder = join(project, ".cache", `pi-${pi.version}`);
+  const bin = join(folder, "bin");
+  if (existsSync(join(bin, "pi"))) return bin;
+  if (!options.install) return undefined;
+  process.stderr.write(`Installing ${pi.name}@${pi.version} from npm into .cache/ (about 160 MB, once)…\n`);
+  const draft = `${folder}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  const args = [
+    "install",
+    "--prefix",
+    draft,
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    `${pi.name}@${pi.version}`,
+  ];
+  const ran = spawnSync("npm", args, { stdio: ["ignore", "ignore", "inherit"], cwd: draft });
+  const manifest = join(draft, "node_modules", pi.name, "package.json");
+  // npm may install an older version than was asked without a word: look at what came.
+  const came =
+    ran.status === 0 && existsSync(manifest)
+      ? (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version
+      : "nothing";
+  if (came !== pi.version) {
+    rmSync(draft, { recursive: true, force: true });
+    process.stderr.write(`npm gave ${came} instead of ${pi.name}@${pi.version}.\n`);
+    return undefined;
+  }
+  mkdirSync(join(draft, "bin"));
+  symlinkSync(join("..", "node_modules", pi.name, "dist", "bundle", "cli.js"), join(draft, "bin", "pi"));
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(draft, folder);
+  return bin;
+}
