@@ -11,7 +11,7 @@ export const project = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const pi = { name: "@earendil-works/pi-coding-agent", version: "0.87.1" };
 
 /** True where that program is on the search path. */
-export const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
+const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
 
 /**
  * Makes sure of programs that come from Debian packages: installed where this is root on Debian, else the one line to

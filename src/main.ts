@@ -63,7 +63,7 @@ async function makeWorld(homeFlag: string | undefined): Promise<{ world: World; 
     env: { HOME: homedir(), PATH: path, LANG: agentEnv.LANG },
     now: Date.now,
     tell: log,
-    prepare: async (name) => (await import("./daemon/serve.ts")).prepareAgain(world, name),
+    remake: async (name) => (await import("./daemon/serve.ts")).remake(world, name),
   });
   const world: World = {
     home,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 import type { Home } from "../contract/home.ts";
-import { prepare } from "../fleet/launch.ts";
+import { makeUnit } from "../fleet/launch.ts";
 import type { World } from "../fleet/world.ts";
 import { harnessOf, supported } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
@@ -11,6 +11,7 @@ import { tryLock } from "../lib/lock.ts";
 import { readRoster } from "../roster/cache.ts";
 import { beatPath, writeBeat } from "../status/beat.ts";
 import type { BuiltinSupervisor } from "../supervisor/builtin.ts";
+import type { Unit } from "../supervisor/supervisor.ts";
 
 /** How often every unit is looked at: a lost terminal leaves no event behind, only a missing process. */
 const lookMs = 250;
@@ -70,10 +71,10 @@ export async function serve(
 }
 
 /** Makes a crashed agent's launch anew from the roster as it is now, so that its conversation is resumed. */
-export async function prepareAgain(world: World, name: string): Promise<void> {
+export async function remake(world: World, name: string): Promise<Unit | undefined> {
   const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
   const agent = roster.agents.find((one) => one.name === name);
-  if (agent !== undefined) await prepare(world, roster.fleet, agent);
+  return agent === undefined ? undefined : makeUnit(world, roster.fleet, agent);
 }
 
 async function beatForOthers(world: World): Promise<void> {

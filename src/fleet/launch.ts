@@ -10,6 +10,7 @@ import { FleetError } from "../lib/errors.ts";
 import { privateFolder } from "../lib/private-folder.ts";
 import { beatPath } from "../status/beat.ts";
 import { launchScript, quote } from "../supervisor/launch-script.ts";
+import type { Unit } from "../supervisor/supervisor.ts";
 import { agentSecrets, agentToken } from "./credentials.ts";
 import { findHarness } from "./find-harness.ts";
 import type { World } from "./world.ts";
@@ -28,11 +29,16 @@ export function deskOf(world: World, fleet: string, agent: Agent): Desk {
   };
 }
 
-/**
- * Makes an agent's unit ready to start: looks for its CLI and its work folder, resumes its conversation, writes its
- * launch script, and notes what was launched, so that drift can be told later. Changes no running process.
- */
+/** Makes an agent ready to start: whatever could fail about it fails here. Changes no running process. */
 export async function prepare(world: World, fleet: string, agent: Agent): Promise<void> {
+  await world.supervisor.install(await makeUnit(world, fleet, agent));
+}
+
+/**
+ * Makes the unit of an agent: looks for its CLI and its work folder, resumes its conversation, and notes what the next
+ * launch will be, so that drift can be told later.
+ */
+export async function makeUnit(world: World, fleet: string, agent: Agent): Promise<Unit> {
   const harness = await harnessOf(agent.runtime);
   requireFolder(agent);
   const found = await findHarness(world, harness, agent);
@@ -55,8 +61,8 @@ export async function prepare(world: World, fleet: string, agent: Agent): Promis
   };
   privateFolder(world.home.run, world.uid);
   const script = launchScript(desk.place, { argv: launch.argv, cwd: agent.workdir, env });
-  await world.supervisor.install({ name: agent.name, script, cwd: agent.workdir, restart: agent.restart });
   writeAtomic(desk.place.prepared, JSON.stringify({ agent, version: found.version }), { durable: false });
+  return { name: agent.name, script, cwd: agent.workdir, restart: agent.restart };
 }
 
 /** What was launched last, and the version that the CLI named then. */

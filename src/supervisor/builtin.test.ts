@@ -13,7 +13,7 @@ supervisorSuite("builtin", (home) => {
       terminal: tmuxTerminal({ PATH: path }),
       env: { PATH: path, HOME: home.root },
       now: Date.now,
-      prepare: async () => {},
+      remake: async () => undefined,
       tell: () => {},
     });
   let watching = watch();

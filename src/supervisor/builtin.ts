@@ -10,7 +10,7 @@ import { isGone, isLiving, markedProcesses, processOf, signal } from "../lib/pro
 import { until } from "../lib/wait.ts";
 import { afterCrash } from "./crashes.ts";
 import { newRecord, processState, readExit, readRecord, readRun, writeRecord, type UnitRecord } from "./records.ts";
-import type { Supervisor, UnitView } from "./supervisor.ts";
+import type { Supervisor, Unit, UnitView } from "./supervisor.ts";
 
 export interface BuiltinSupervisor extends Supervisor {
   /** Looks at every unit once and restarts what ended by itself and is due. The daemon calls it again and again. */
@@ -23,8 +23,8 @@ export interface BuiltinParts {
   /** The environment the terminal server itself gets; the agent's is in its launch script. */
   env: Readonly<Record<string, string>>;
   now: () => number;
-  /** Writes the launch script anew before a restart, so that the conversation is resumed as it is then. */
-  prepare: (name: string) => Promise<void>;
+  /** Makes the unit anew before a restart, so that the conversation is resumed as it is then. Called under the agent's lock. */
+  remake: (name: string) => Promise<Unit | undefined>;
   /** Told of every start, end, restart and quarantine. */
   tell: (event: { agent: string; event: string; note?: string }) => void;
 }
@@ -91,7 +91,8 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
     if (record.nextAt !== undefined && record.nextAt > now()) return;
     const again = { ...record, restarts: record.restarts + 1 };
     try {
-      await parts.prepare(name);
+      const unit = await parts.remake(name);
+      if (unit !== undefined) writeAtomic(place.script, unit.script, { mode: 0o700 });
     } catch (error) {
       tell({ agent: name, event: "kept-old-launch", note: error instanceof Error ? error.message : String(error) });
     }

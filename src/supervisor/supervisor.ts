@@ -20,7 +20,7 @@ export interface UnitView {
 }
 
 /** What a supervisor needs to know to keep one agent alive. */
-interface Unit {
+export interface Unit {
   name: string;
   /** The launch script's text; it runs in the agent's terminal. */
   script: string;

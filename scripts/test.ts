@@ -1,0 +1,104 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { needPackages, piFolder, project } from "./machine.ts";
+
+/**
+ * `npm test`: every lane that this machine can run, one after the other (two cores), and loudly which it cannot. With
+ * CI=true the harness CLIs are installed too and a lane that cannot run is a failure.
+ */
+const ci = process.env["CI"] === "true";
+const only = process.argv.slice(2).filter((word) => !word.startsWith("-"));
+const total = { passed: 0, failed: 0, skipped: 0 };
+const said: string[] = [];
+
+const tmux = needPackages({ tmux: "tmux", git: "git" });
+const ip = needPackages({ ip: "iproute2", unshare: "util-linux" });
+const piBin = piFolder({ install: ci });
+const scratch = mkdtempSync(join(tmpdir(), "mosaic-test-"));
+
+/** A network with nothing but loopback: what is tested in there provably calls nobody. */
+const cutOff = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"];
+const canCut = ip && spawnSync(cutOff[0] ?? "", [...cutOff.slice(1), "true"]).status === 0;
+
+lane("static", true, () => {
+  for (const check of ["format:check", "lint", "types", "dead"])
+    step(`npm run ${check}`, ["npm", "run", "--silent", check]);
+});
+lane("build", true, () => step("npm run build", ["npm", "run", "--silent", "build"]));
+lane("unit", tmux || "tmux is missing", () => vitest("unit"));
+lane("cli", tmux || "tmux is missing", () => vitest("cli"));
+lane(
+  "harness",
+  !tmux ? "tmux is missing" : piBin !== undefined || "Pi is not in .cache/; CI=true npm test installs it",
+  () => {
+    if (!canCut)
+      console.error(
+        "The network cannot be cut off here (needs root and unshare): the harness lane runs without that proof.",
+      );
+    if (!canCut && ci) total.failed++;
+    vitest("harness", canCut ? cutOff : []);
+  },
+);
+
+rmSync(scratch, { recursive: true, force: true });
+console.log(`\nLanes\n${said.join("\n")}\n`);
+console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+process.exit(total.failed === 0 ? 0 : 1);
+
+function lane(name: string, can: boolean | string, run: () => void): void {
+  if (only.length > 0 && !only.includes(name)) return;
+  if (can !== true) {
+    if (ci) total.failed++;
+    else total.skipped++;
+    said.push(`  SKIPPED  ${name}: ${can === false ? "not possible here" : can}`);
+    console.error(`\nSKIPPED lane ${name}: ${can}\n`);
+    return;
+  }
+  console.log(`\n== lane ${name}`);
+  const before = { ...total };
+  run();
+  said.push(
+    `  ${total.failed > before.failed ? "FAILED " : "ok     "}  ${name}: ${total.passed - before.passed} passed`,
+  );
+}
+
+function step(what: string, argv: readonly string[]): void {
+  const [file = "", ...args] = argv;
+  const ran = spawnSync(file, args, { cwd: project, stdio: "inherit" });
+  console.log(`${ran.status === 0 ? "ok    " : "FAILED"} ${what}`);
+  if (ran.status === 0) total.passed++;
+  else total.failed++;
+}
+
+function vitest(name: string, inside: readonly string[] = []): void {
+  const report = join(scratch, `${name}.json`);
+  const args = ["run", "--project", name, "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const [file = "", ...rest] = [
+    ...inside,
+    process.execPath,
+    join(project, "node_modules", "vitest", "vitest.mjs"),
+    ...args,
+  ];
+  // A colourless report reads well in a log, and an agent's own marks must not leak into a test's fleets.
+  const { MOSAIC_HOME: _, MOSAIC_AGENT: __, MOSAIC_AGENT_TOKEN: ___, ...env } = process.env;
+  const ran = spawnSync(file, rest, {
+    cwd: project,
+    stdio: "inherit",
+    env: { ...env, ...(piBin !== undefined && { MOSAIC_TEST_PI: piBin }) },
+  });
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8")) as Record<
+      string,
+      number
+    >;
+    total.passed += numPassedTests ?? 0;
+    total.failed += numFailedTests ?? 0;
+    total.skipped += numPendingTests ?? 0;
+    if (ran.status !== 0 && (numFailedTests ?? 0) === 0) total.failed++;
+  } catch {
+    total.failed++;
+  }
+}
