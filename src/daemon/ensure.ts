@@ -1,16 +1,17 @@
 import { spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 
 import type { World } from "../fleet/world.ts";
 import { FleetError } from "../lib/errors.ts";
+import { makeFolder } from "../lib/folder.ts";
 import { until } from "../lib/wait.ts";
 import { isDaemonUp } from "./serve.ts";
 
 /** Brings the daemon up where none is, in a session of its own so that it outlives this terminal. */
 export async function ensureDaemon(world: World): Promise<void> {
   if (isDaemonUp(world.home)) return;
-  mkdirSync(world.home.log, { recursive: true, mode: 0o700 });
+  makeFolder(world.home.log);
   const out = openSync(join(world.home.log, "daemon.out"), "a", 0o600);
   // The agent's marks must not be inherited: stopping that agent would end the daemon as one of its processes.
   const env = {

@@ -7,7 +7,7 @@ import type { Desk } from "../harness/harness.ts";
 import { harnessOf } from "../harness/index.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 import { FleetError } from "../lib/errors.ts";
-import { privateFolder } from "../lib/private-folder.ts";
+import { privateFolder } from "../lib/folder.ts";
 import { beatPath } from "../status/beat.ts";
 import { launchScript, quote } from "../supervisor/launch-script.ts";
 import type { Unit } from "../supervisor/supervisor.ts";

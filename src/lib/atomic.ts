@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 import { wordSystemFault } from "./errors.ts";
+import { makeFolder } from "./folder.ts";
 
 /**
  * Replaces a file as a whole: a reader, or a kill at any moment, sees the old text or the new and never a part.
@@ -13,7 +14,7 @@ export function writeAtomic(path: string, text: string, options: { mode?: number
   const folder = dirname(path);
   const draft = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const file = openSync(draft, "wx", mode);
     try {
       const bytes = Buffer.from(text);

@@ -1,9 +1,9 @@
-import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { FleetError, wordSystemFault } from "./errors.ts";
+import { makeFolder } from "./folder.ts";
 
 /** A held lock. Given back by `release`, or by the kernel when the holder dies, however it dies. */
 export interface Lock {
@@ -18,7 +18,7 @@ const busy = 5; // SQLITE_BUSY
  */
 export function tryLock(path: string): Lock | undefined {
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(path));
     const file = new DatabaseSync(path);
     try {
       file.exec("PRAGMA busy_timeout=0; BEGIN EXCLUSIVE");

@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { agentPlace, type AgentPlace, type Home } from "../contract/home.ts";
 import type { Terminal } from "../contract/terminal.ts";
 import { writeAtomic } from "../lib/atomic.ts";
-import { FleetError, wordSystemFault } from "../lib/errors.ts";
+import { FleetError } from "../lib/errors.ts";
+import { makeFolder } from "../lib/folder.ts";
 import { tryLock, withLock } from "../lib/lock.ts";
 import { isGone, isLiving, markedProcesses, processOf, signal } from "../lib/proc.ts";
 import { until } from "../lib/wait.ts";
@@ -43,11 +44,7 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
   /** Opens the terminal and waits until the wrapper has said which process the agent is. Needs the lock. */
   async function launch(name: string, record: UnitRecord): Promise<void> {
     const place = placeOf(name);
-    try {
-      mkdirSync(home.sockets, { recursive: true, mode: 0o700 });
-    } catch (error) {
-      throw wordSystemFault(error, `create ${home.sockets}`);
-    }
+    makeFolder(home.sockets);
     const before = readRun(place);
     await terminal.open(at(name), { script: place.script, cwd: "/", env: parts.env });
     const run = await until(

@@ -1,0 +1,179 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { expect, test } from "vitest";
+
+import { bin, makeRig, rosterOf } from "../rig.ts";
+
+const mos = "{ name: mos, role: orchestrator, runtime: command, command: [sleep, '1000'], workdir: ~/work }";
+/** One clear sentence, and the line to type. */
+const clear = (err: string) => /^[^\n]+[^\n]*\n(?:[^\n]+\n)*Next: .+\n$/.test(err) && !/\bat .*\.(js|ts):\d/.test(err);
+
+test.for(["a;b", "../x", "%i", "#(id)", "-t", "Mos", "a.b", "a b", "", "x".repeat(33), "1st", "co\nmo"])(
+  "the name %j is refused in a roster and as an argument, and nothing happens",
+  async (name) => {
+    const rig = makeRig();
+    rig.roster(rosterOf(mos, `{ name: ${JSON.stringify(name)}, runtime: command, command: [sleep, '1'] }`));
+    const planned = await rig.fleet("plan");
+    expect([planned.code, clear(planned.err)]).toEqual([6, true]);
+    expect(planned.err).toContain("roster.yaml:5:");
+    rig.roster(rosterOf(mos));
+    for (const verb of ["start", "stop", "restart", "explain", "tail", "attach", "watch", "interrupt", "status"]) {
+      const ran = await rig.fleet(verb, "--", name);
+      expect([verb, ran.code, clear(ran.err)]).toEqual([verb, 3, true]);
+    }
+    expect((await rig.fleet("send", "--", name, "hi")).code).toBe(3);
+    expect(existsSync(rig.home.agents)).toBe(false);
+  },
+);
+
+test.for<[string, string, number]>([
+  ["an unknown runtime", rosterOf(mos, "{ name: co, runtime: vim }"), 6],
+  ["two orchestrators", rosterOf(mos, "{ name: co, role: orchestrator, runtime: pi }"), 6],
+  ["no orchestrator", rosterOf("{ name: co, runtime: pi }"), 6],
+  ["the same name twice", rosterOf(mos, mos.replace("orchestrator", "worker")), 6],
+  ["half a file", rosterOf(mos).slice(0, 45), 6],
+  ["an empty file", "", 6],
+  ["no YAML at all", "{{{{", 6],
+  ["another version", rosterOf(mos).replace("version: 1", "version: 2"), 6],
+  ["command without a command", rosterOf("{ name: mos, role: orchestrator, runtime: command }"), 6],
+  ["a command for pi", rosterOf("{ name: mos, role: orchestrator, runtime: pi, command: [x] }"), 6],
+  ["our own variables", rosterOf(mos.replace("}", ", env: { MOSAIC_AGENT: x } }")), 6],
+])("%s: one clear sentence with line and column, and nothing changed", async ([, text, code]) => {
+  const rig = makeRig();
+  rig.roster(text);
+  for (const verb of ["ps", "plan", "start", "apply", "verify"]) {
+    const ran = await rig.fleet(verb);
+    expect([verb, ran.code, clear(ran.err), ran.out]).toEqual([verb, code, true, ""]);
+    expect(ran.err).toMatch(/roster\.yaml:\d+:\d+: /);
+  }
+  expect((await rig.fleet("doctor")).code).toBe(4);
+  expect(rig.rosterText()).toBe(text);
+  expect(existsSync(rig.home.agents)).toBe(false);
+});
+
+test("a missing work folder and a missing program are named, before anything is started", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos, "{ name: co, runtime: command, command: [sleep, '9'], workdir: ~/gone }"));
+  const folder = await rig.fleet("start");
+  expect([folder.code, folder.err]).toEqual([
+    3,
+    `The work folder of co does not exist: ${rig.root}/gone.\nNext: mkdir -p '${rig.root}/gone'\n`,
+  ]);
+  rig.roster(rosterOf(mos, "{ name: co, runtime: command, command: [no-such-program], workdir: ~/work }"));
+  const program = await rig.fleet("start");
+  expect([program.code, program.err.split("\n")[0]]).toEqual([
+    3,
+    "co needs no-such-program, which is not on the search path.",
+  ]);
+  expect((await rig.ps()).map((agent) => agent.state)).toEqual(["stopped", "stopped"]);
+  expect((await rig.fleet("doctor")).code).toBe(4);
+  const pi = await rig.mosaic(["fleet", "start"], { env: { PATH: "/usr/bin:/bin" } });
+  expect(pi.code).toBe(3);
+});
+
+test("a secret without a value is named; with one it reaches that agent only", async () => {
+  const rig = makeRig();
+  rig.roster(
+    rosterOf(mos.replace("}", ", secrets: [MY_KEY] }"), mos.replace("mos", "co").replace("orchestrator", "worker")),
+  );
+  const ran = await rig.fleet("start");
+  expect([ran.code, ran.err.split("\n")[0]]).toEqual([3, "The secret MY_KEY has no value."]);
+  mkdirSync(rig.home.secrets, { recursive: true, mode: 0o700 });
+  writeFileSync(join(rig.home.secrets, "env"), "OTHER=x\nMY_KEY='canary value'\n", { mode: 0o600 });
+  expect((await rig.fleet("start")).code).toBe(0);
+  const environ = async (name: string) => readFileSync(`/proc/${(await rig.agent(name)).pid}/environ`, "utf8");
+  expect(await environ("mos")).toContain("MY_KEY=canary value\0");
+  expect(await environ("co")).not.toContain("canary");
+});
+
+test("an almost right name or verb is suggested", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  expect((await rig.fleet("explain", "mso")).err).toContain("Did you mean mos?");
+  const verb = await rig.fleet("strat");
+  expect([verb.code, verb.err.includes("Did you mean start?")]).toEqual([2, true]);
+  expect((await rig.fleet("tail", "mos", "-n", "x")).code).toBe(2);
+  expect((await rig.fleet("send", "mos", "")).code).toBe(2);
+  expect((await rig.fleet("send", "mos", "hi")).code).toBe(5);
+  expect((await rig.mosaic(["--mosaic-home"])).code).toBe(2);
+});
+
+const root = process.getuid?.() === 0;
+/** Runs the CLI with its home on a file system made for it: tiny, or read-only. */
+function onMount(home: string, mount: string, args: readonly string[]) {
+  const line = `mkdir -p ${home}/.config/mosaic && ${mount} && exec '${process.execPath}' '${bin}' ${args.join(" ")}`;
+  return spawnSync("unshare", ["-m", "--propagation", "private", "sh", "-c", line], {
+    env: { PATH: process.env["PATH"] ?? "", HOME: home, TERM: "dumb" },
+    encoding: "utf8",
+  });
+}
+
+test.runIf(root)("a full disk: said in one sentence, and nothing half-written is left", () => {
+  const rig = makeRig();
+  const dir = `${rig.root}/.config/mosaic`;
+  const fill = `mount -t tmpfs -o size=16k tmpfs ${dir} && mkdir ${dir}/fleet && (dd if=/dev/zero of=${dir}/fill bs=4k count=9 2>/dev/null; true)`;
+  const ran = onMount(rig.root, fill, [
+    "fleet",
+    "init",
+    "--type",
+    "coding",
+    "--workdir",
+    rig.root,
+    "--yes;",
+    "code=$?;",
+    "find",
+    dir,
+    "-name",
+    "'roster*'",
+    "-o",
+    "-name",
+    "'.*tmp'",
+    ";",
+    "exit",
+    "$code",
+  ]);
+  expect(ran.stderr).toMatch(/^Cannot .*: no space is left on the disk\. Nothing was changed\.\nNext: /m);
+  expect(ran.stdout).not.toContain("roster.yaml");
+});
+
+test.runIf(root)("a read-only home: said in one sentence, exit 4", () => {
+  const rig = makeRig();
+  const dir = `${rig.root}/.config/mosaic`;
+  const ran = onMount(rig.root, `mount -t tmpfs -o ro tmpfs ${dir}`, ["fleet", "init", "--workdir", rig.root, "--yes"]);
+  expect([ran.status, ran.stderr]).toEqual([
+    4,
+    expect.stringMatching(/^Cannot .*: the file system is read-only\. Nothing was changed\.\nNext: /m),
+  ]);
+});
+
+test.runIf(root)("a read-only home: reading verbs still read", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  const dir = `${rig.root}/.config/mosaic`;
+  const ran = onMount(rig.root, `mount --bind ${dir} ${dir} && mount -o remount,ro,bind ${dir}`, ["fleet", "ps"]);
+  expect([ran.status, ran.stdout.includes("stopped")]).toEqual([0, true]);
+  const start = onMount(rig.root, `mount --bind ${dir} ${dir} && mount -o remount,ro,bind ${dir}`, ["fleet", "start"]);
+  expect([start.status, clear(start.stderr)]).toEqual([4, true]);
+});
+
+test("a socket folder that somebody else could enter is not used", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  mkdirSync(rig.home.sockets, { recursive: true, mode: 0o777 });
+  expect((await rig.fleet("start")).code).toBe(0);
+  expect(spawnSync("stat", ["-c", "%a", rig.home.sockets], { encoding: "utf8" }).stdout.trim()).toBe("700");
+});
+
+test("completions: scripts for three shells, verbs, options and the fleet's own agents", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  for (const shell of ["bash", "zsh", "fish"]) expect((await rig.mosaic(["complete", shell])).out).toContain("mosaic");
+  expect((await rig.mosaic(["complete", "tcsh"])).code).toBe(2);
+  const offered = async (...words: string[]) => (await rig.mosaic(["complete", "--", ...words])).out;
+  expect(await offered("fleet", "")).toContain("start");
+  expect(await offered("fleet", "init", "--runtime", "")).toContain("pi");
+  expect(await offered("fleet", "attach", "")).toContain("mos");
+  expect(spawnSync("bash", ["-n"], { input: (await rig.mosaic(["complete", "bash"])).out }).status).toBe(0);
+});

@@ -1,0 +1,279 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { until } from "../../src/lib/wait.ts";
+import { parseRoster } from "../../src/roster/load.ts";
+import { tmuxTerminal } from "../../src/terminal/tmux.ts";
+import { bin, makeRig, type Rig } from "../rig.ts";
+
+const leads = (rig: Rig) =>
+  parseRoster(rig.rosterText(), "r", rig.root).agents.filter((agent) => agent.role === "orchestrator");
+
+describe("unattended", () => {
+  test.for(["general", "coding", "research", "hybrid"])(
+    "%s: a valid roster with exactly one orchestrator, without reading stdin",
+    async (type) => {
+      const rig = makeRig();
+      const ran = await rig.mosaic(["fleet", "init", "--type", type, "--name", "acme", "--yes"], { openStdin: true });
+      expect([ran.code, ran.err.includes("Next: mosaic fleet start")]).toEqual([0, true]);
+      expect(leads(rig)).toHaveLength(1);
+      expect(parseRoster(rig.rosterText(), "r", rig.root)).toMatchObject({ fleet: "acme", preset: type, warnings: [] });
+      expect(
+        parseRoster(rig.rosterText(), "r", rig.root).agents.every((agent) => agent.workdir === join(rig.root, "work")),
+      ).toBe(true);
+      expect(statSync(rig.home.roster).mode & 0o777).toBe(0o600);
+      expect(rig.rosterText()).toContain("#"); // the preset's comments came along
+    },
+  );
+
+  test("--dry-run and no terminal leave no trace", async () => {
+    const rig = makeRig();
+    expect((await rig.fleet("init", "--dry-run")).err).toContain("Nothing was written");
+    const bare = await rig.fleet("init");
+    expect([bare.code, bare.err]).toEqual([
+      2,
+      "init asks questions, and this is no terminal.\nNext: mosaic fleet init --type coding --yes\n",
+    ]);
+    expect(existsSync(rig.home.root)).toBe(false);
+  });
+
+  test("--json tells what was written", async () => {
+    const rig = makeRig();
+    const said = JSON.parse(
+      (await rig.fleet("init", "--type", "coding", "--name", "acme", "--yes", "--json")).out,
+    ) as object;
+    expect(said).toMatchObject({
+      version: 1,
+      path: rig.home.roster,
+      changed: true,
+      written: true,
+      fleet: "acme",
+      type: "coding",
+      diff: expect.stringContaining("+fleet: acme"),
+    });
+  });
+
+  test("the flags decide the runtimes, and a missing CLI is named with the line that installs it", async () => {
+    const rig = makeRig();
+    const ran = await rig.mosaic(
+      [
+        "fleet",
+        "init",
+        "--type",
+        "coding",
+        "--runtime",
+        "pi",
+        "--orchestrator-runtime",
+        "pi",
+        "--supervisor",
+        "builtin",
+        "--yes",
+      ],
+      {
+        env: { PATH: "/usr/bin:/bin" },
+      },
+    );
+    expect(ran.err).toContain("pi is not installed. Next: npm install -g @earendil-works/pi-coding-agent");
+    expect(rig.rosterText()).toContain("supervisor: builtin");
+    expect((await rig.fleet("init", "--runtime", "vim", "--yes")).code).toBe(2);
+    expect((await rig.fleet("init", "--runtime", "claude", "--yes")).err).toContain("cannot run claude agents yet");
+  });
+});
+
+describe("again", () => {
+  const edited = `# mine
+version: 1
+fleet: acme    # keep
+preset: coding
+defaults: { workdir: ~/work }
+x-note: [1,  2]
+agents:
+  # the boss
+  - name: mos
+    role: orchestrator
+    runtime: pi
+    prompt: "my own words"
+  - { name: helper, runtime: command, command: [sleep, "9"] }  # mine too
+`;
+
+  test("unchanged is no change: not a byte, not even a new file", async () => {
+    const rig = makeRig();
+    await rig.fleet("init", "--type", "coding", "--yes");
+    const { ino, mtimeMs } = statSync(rig.home.roster);
+    const again = await rig.fleet("init", "--yes");
+    expect(again.err).toContain("Nothing to change");
+    expect((await rig.fleet("init", "--type", "coding", "--workdir", "~/work", "--yes")).err).toContain(
+      "Nothing to change",
+    );
+    expect(statSync(rig.home.roster)).toMatchObject({ ino, mtimeMs });
+  });
+
+  test("only what was asked changes; comments, order, spaces and unknown keys stay", async () => {
+    const rig = makeRig();
+    rig.roster(edited);
+    const ran = await rig.fleet("init", "--name", "other", "--yes");
+    expect(ran.out).toContain("-fleet: acme    # keep\n+fleet: other    # keep");
+    expect(rig.rosterText()).toBe(edited.replace("fleet: acme ", "fleet: other "));
+  });
+
+  test("another type brings its agents and takes the old preset's, and touches none of mine", async () => {
+    const rig = makeRig();
+    await rig.fleet("init", "--type", "coding", "--yes");
+    const before = rig.rosterText();
+    rig.roster(
+      before.replace("agents:", "agents:\n  - { name: helper, runtime: command, command: [sleep, '9'] } # mine"),
+    );
+    expect((await rig.fleet("init", "--type", "research", "--yes")).code).toBe(0);
+    const now = parseRoster(rig.rosterText(), "r", rig.root);
+    expect(now.preset).toBe("research");
+    expect(now.agents.map((agent) => agent.name).toSorted()).toEqual([
+      "analyst",
+      "critic",
+      "helper",
+      "mos",
+      "scout",
+      "writer",
+    ]);
+    expect(rig.rosterText()).toContain("command: [sleep, '9'] } # mine");
+    expect(leads(rig)).toHaveLength(1);
+  });
+
+  test("a broken roster is not written over", async () => {
+    const rig = makeRig();
+    rig.roster("version: 1\nagents: [");
+    const ran = await rig.fleet("init", "--name", "x", "--yes");
+    expect([ran.code, rig.rosterText()]).toEqual([6, "version: 1\nagents: ["]);
+  });
+});
+
+describe("presets of one's own", () => {
+  const preset = (agents: string) =>
+    `version: 1\nfleet: x\npreset: { name: mine, title: my kind, summary: it is mine }\ndefaults: { workdir: . }\nagents:\n${agents}`;
+
+  test("a dropped file is offered; without an orchestrator one is put in, with two it is refused", async () => {
+    const rig = makeRig();
+    mkdirSync(rig.home.presets, { recursive: true });
+    writeFileSync(
+      join(rig.home.presets, "mine.yaml"),
+      preset("  - { name: mos, runtime: command, command: [sleep, '9'] } # a worker\n"),
+    );
+    writeFileSync(
+      join(rig.home.presets, "two.yaml"),
+      preset("  - { name: a, role: orchestrator, runtime: pi }\n  - { name: b, role: orchestrator, runtime: pi }\n"),
+    );
+    writeFileSync(join(rig.home.presets, "torn.yaml"), "preset: {");
+    const listed = await rig.fleet("preset", "list");
+    expect(listed.out).toMatch(/mine +yours/);
+    expect(listed.err).toContain("a and b are both orchestrator");
+    expect(listed.err).toContain("torn.yaml:1:");
+    expect((await rig.fleet("init", "--type", "mine", "--yes")).code).toBe(0);
+    expect(leads(rig).map((agent) => agent.name)).toEqual(["orchestrator"]);
+    expect(rig.rosterText()).toContain("command: [sleep, '9'] } # a worker");
+  });
+
+  test("copy makes it yours under a new name, once; show prints it; an unknown one is named", async () => {
+    const rig = makeRig();
+    expect((await rig.fleet("preset", "copy", "coding", "backend")).err).toContain("mosaic fleet init --type backend");
+    expect((await rig.fleet("preset", "copy", "coding", "backend")).code).toBe(4);
+    expect((await rig.fleet("preset", "copy", "coding", "../x")).code).toBe(2);
+    expect((await rig.fleet("preset", "show", "backend")).out).toContain("name: backend");
+    expect((await rig.fleet("preset", "show", "nope")).err).toContain(
+      "there are general, coding, research, hybrid, backend",
+    );
+    const { presets } = JSON.parse((await rig.fleet("preset", "list", "--json")).out) as {
+      presets: { name: string; source: string }[];
+    };
+    expect(presets.map((one) => `${one.name} ${one.source}`)).toEqual([
+      "general shipped",
+      "coding shipped",
+      "research shipped",
+      "hybrid shipped",
+      "backend yours",
+    ]);
+  });
+});
+
+describe("the wizard, in a real terminal", () => {
+  const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
+
+  async function open(rig: Rig) {
+    const at = { name: "w", socket: join(rig.root, "w.sock") };
+    const script = join(rig.root, "w.sh");
+    writeFileSync(
+      script,
+      `cd ${rig.root}/work\n'${process.execPath}' '${bin}' fleet init\necho "exit=$?" >${rig.root}/code\nexec sleep 1000\n`,
+    );
+    await terminal.open(at, { script, cwd: rig.root, env: { ...rig.env, TERM: "xterm-256color" } });
+    onTestFinished(() => terminal.close(at));
+    const sees = async (text: string) => {
+      const found = await until(async () => ((await terminal.capture(at)).includes(text) ? true : undefined), {
+        withinMs: 15_000,
+      });
+      expect(found, `${text}\n${await terminal.capture(at)}`).toBe(true);
+    };
+    const code = () =>
+      until(() => (existsSync(`${rig.root}/code`) ? readFileSync(`${rig.root}/code`, "utf8").trim() : undefined), {
+        withinMs: 10_000,
+      });
+    return { at, sees, code, press: (key: string) => terminal.press(at, key) };
+  }
+  const questions = [
+    "What is the fleet for?",
+    "In which folder",
+    "the fleet's name?",
+    "runs the orchestrator?",
+    "runs the workers?",
+    "Write ",
+  ];
+
+  test("asks, shows what it would write, and writes after the last yes", async () => {
+    const rig = makeRig();
+    const { sees, press, code } = await open(rig);
+    for (const question of questions) {
+      await sees(question);
+      expect(existsSync(rig.home.root), `written before "${question}" was answered`).toBe(false);
+      await press("Enter");
+    }
+    expect(await code()).toBe("exit=0");
+    expect(parseRoster(rig.rosterText(), "r", rig.root)).toMatchObject({ fleet: "work", preset: "coding" });
+  });
+
+  test.for([0, 1, 2, 3, 4, 5])("Ctrl-C at question %i leaves no trace", async (last) => {
+    const rig = makeRig();
+    const { sees, press, code } = await open(rig);
+    for (const question of questions.slice(0, last)) {
+      await sees(question);
+      await press("Enter");
+    }
+    await sees(questions[last] ?? "");
+    await press("C-c");
+    expect(await code()).toBe("exit=130");
+    expect(existsSync(rig.home.root)).toBe(false);
+  });
+
+  test("a wrong answer is refused on the spot with what is wrong", async () => {
+    const rig = makeRig();
+    const { at, sees, press } = await open(rig);
+    await sees("What is the fleet for?");
+    await press("Enter");
+    await sees("In which folder");
+    await terminal.type(at, "/nope");
+    await sees("The work folder does not exist");
+    await press("C-u");
+    await press("C-c");
+  });
+});
+
+test("the schema that editors use knows every key of a roster, and looking at it leaves no trace", async () => {
+  const rig = makeRig();
+  const schema = JSON.parse((await rig.fleet("schema")).out) as {
+    properties: { agents: { items: { properties: object } } };
+  };
+  expect(Object.keys(schema.properties)).toEqual(expect.arrayContaining(["version", "fleet", "agents", "supervisor"]));
+  expect(Object.keys(schema.properties.agents.items.properties)).toEqual(
+    expect.arrayContaining(["name", "role", "runtime", "workdir", "prompt"]),
+  );
+  expect(readdirSync(rig.root)).toEqual(["work"]);
+});
