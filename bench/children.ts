@@ -16,7 +16,7 @@ export async function countChildren(ground: Ground, fleets: readonly PaperFleet[
   for (const { size, site } of fleets) {
     const row = { what: `processes started by ps, ${size} agents`, unit: "", goal } as const;
     if (strace === undefined) {
-      rows.push({ ...row, samples: [], missing: "strace missing" });
+      rows.push({ ...row, samples: [], note: "strace missing" });
       continue;
     }
     ground.tell(`children: ps at ${size} agents under strace`);
@@ -29,7 +29,7 @@ export async function countChildren(ground: Ground, fleets: readonly PaperFleet[
     rows.push(
       ran.code === 0
         ? { ...row, samples: [childrenIn(readFileSync(trace, "utf8"))] }
-        : { ...row, samples: [], missing: `strace failed: ${ran.stderr.trim().split("\n").at(-1)}` },
+        : { ...row, samples: [], note: `strace failed: ${ran.stderr.trim().split("\n").at(-1)}` },
     );
   }
   return rows;

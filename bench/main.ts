@@ -8,7 +8,7 @@ import { checkBuild, layGround, type Ground } from "./ground.ts";
 import { startLiveFleet } from "./live-fleet.ts";
 import { measureMemory } from "./memory.ts";
 import { layPaperFleets } from "./paper-fleet.ts";
-import { judge, renderRows, type Row } from "./rows.ts";
+import { judge, renderRows, type Judged, type Row } from "./rows.ts";
 import { measureStartup } from "./startup.ts";
 
 /** Measures the built product against its goals, all in one run on this machine. */
@@ -89,13 +89,14 @@ async function run(argv: readonly string[], signal: AbortSignal): Promise<void> 
   await using undoing = new AsyncDisposableStack();
   const ground = layGround({ rounds, signal, tell }, undoing, process.env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin");
   const rows = (await measure(ground, only)).map(judge);
-  const missed = rows.filter((row) => row.verdict === "missed").length;
+  const count = (verdict: Judged["verdict"]) => rows.filter((row) => row.verdict === verdict).length;
   if (json)
     return void process.stdout.write(`${JSON.stringify({ version: 1, ...machine, rounds, rows }, undefined, 2)}\n`);
   process.stdout.write(
     `\nNode ${machine.node}, ${machine.cores} cores, load ${machine.load.toFixed(2)} at the start\n\n`,
   );
-  process.stdout.write(`${renderRows(rows)}\n${missed === 0 ? "No goal was missed." : `Goals missed: ${missed}.`}\n`);
+  const sum = `Goals: ${count("met")} met, ${count("missed")} missed, ${count("not measured")} not measured.`;
+  process.stdout.write(`${renderRows(rows)}\n${sum}\n`);
 }
 
 const stopper = new AbortController();
@@ -104,7 +105,10 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, ()
 try {
   await run(process.argv.slice(2), stopper.signal);
 } catch (error) {
-  const fault = stopper.signal.aborted ? new FleetError("cancelled", "Cancelled; everything is cleaned up.") : error;
+  const fault =
+    stopper.signal.aborted && !(error instanceof SuppressedError)
+      ? new FleetError("cancelled", "Cancelled; everything is cleaned up.")
+      : error;
   process.exitCode = fault instanceof FleetError ? exitCodes[fault.code] : 1;
   process.stderr.write(`${fault instanceof FleetError ? fault.message : String((fault as Error).stack ?? fault)}\n`);
   if (fault instanceof FleetError && fault.hint !== undefined) process.stderr.write(`Next: ${fault.hint}\n`);

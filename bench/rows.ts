@@ -1,13 +1,13 @@
 import { table } from "../src/lib/text.ts";
 
 /** What must hold: of the ratio to bare node, the median or the largest sample. */
-export interface Goal {
+interface Goal {
   of: "ratio" | "median" | "max";
   atMost: number;
   atLeast?: number | undefined;
 }
 
-/** One thing measured, with every sample; or the reason why it was not. */
+/** One thing measured, with every sample; without any, the note says why. */
 export interface Row {
   what: string;
   unit: "ms" | "MB" | "%" | "";
@@ -15,7 +15,7 @@ export interface Row {
   /** The floor's median, where the row is compared with it. */
   floor?: number | undefined;
   goal?: Goal | undefined;
-  missing?: string | undefined;
+  note?: string | undefined;
 }
 
 /** A row as it is reported. `median`, `min` and `max` are null where nothing was measured. */
@@ -38,8 +38,8 @@ export function median(samples: readonly number[]): number {
   return ((sorted[Math.ceil(half) - 1] ?? NaN) + (sorted[Math.floor(half)] ?? NaN)) / 2;
 }
 
-export function judge({ what, unit, samples, floor, goal, missing }: Row): Judged {
-  const base = { what, unit, samples: samples.length, goal: goal ?? null, note: missing ?? null };
+export function judge({ what, unit, samples, floor, goal, note }: Row): Judged {
+  const base = { what, unit, samples: samples.length, goal: goal ?? null, note: note ?? null };
   if (samples.length === 0)
     return { ...base, median: null, min: null, max: null, ratio: null, verdict: "not measured" };
   const found = { median: median(samples), min: Math.min(...samples), max: Math.max(...samples) };

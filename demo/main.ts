@@ -68,10 +68,10 @@ async function play(): Promise<number> {
 /** Starts the fleet and prints each agent's state as it changes. */
 async function startShowing(): Promise<boolean> {
   const started = stage.mosaic(["fleet", "start"]);
-  let running = true;
-  void started.then(() => (running = false));
+  const done = new AbortController();
+  void started.then(() => done.abort());
   const seen = new Map<string, string>();
-  while (running && !ended.signal.aborted) {
+  while (!done.signal.aborted && !ended.signal.aborted) {
     const { out } = await stage.mosaic(["fleet", "ps", "--json"], { quiet: true });
     if (out === "") continue;
     const { agents } = JSON.parse(out) as { agents: { name: string; state: string; evidence: { source: string } }[] };

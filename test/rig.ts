@@ -12,7 +12,7 @@ import { until } from "../src/lib/wait.ts";
 
 export const bin = resolve(import.meta.dirname, "..", "bin", "mosaic.js");
 
-export interface Ran {
+interface Ran {
   code: number;
   out: string;
   err: string;

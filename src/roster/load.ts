@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 
-import { LineCounter, parseDocument, type Document } from "yaml";
+import { isMap, isScalar, LineCounter, parseDocument, type Document } from "yaml";
 import type { ZodError, ZodType } from "zod";
 
 import type { Agent } from "../contract/agent.ts";
@@ -119,6 +119,15 @@ function placeOf(document: Document, lines: LineCounter, at: readonly (string | 
   return "1:1";
 }
 
+function placeOfKey(document: Document, lines: LineCounter, at: readonly (string | number)[], key: string): string {
+  const map = at.length === 0 ? document.contents : document.getIn(at, true);
+  const pair = isMap(map) ? map.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+  const start = isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+  if (start === undefined) return placeOf(document, lines, at);
+  const { line, col } = lines.linePos(start);
+  return `${line}:${col}`;
+}
+
 const known = {
   roster: new Set(Object.keys(Roster.shape)),
   agent: new Set(Object.keys(Roster.shape.agents.element.shape)),
@@ -129,7 +138,7 @@ function unknownKeys(data: Roster, document: Document, lines: LineCounter): stri
   const found: string[] = [];
   const look = (value: object, names: Set<string>, at: (string | number)[]) => {
     for (const key of Object.keys(value)) {
-      if (!names.has(key)) found.push(`${placeOf(document, lines, [...at, key])}: unknown key ${key} (kept)`);
+      if (!names.has(key)) found.push(`${placeOfKey(document, lines, at, key)}: unknown key ${key} (kept)`);
     }
   };
   look(data, known.roster, []);

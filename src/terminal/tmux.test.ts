@@ -129,7 +129,9 @@ test("a watcher neither types nor resizes, and leaves no viewer when its own ter
       .join(" ")}`,
   );
   const clients = async () => (await tmux("list-clients", "-F", "#{client_pid} #{client_readonly}")).stdout.trim();
-  expect(await until(async () => (/ 1$/.test(await clients()) ? true : undefined), { withinMs: 10_000 })).toBe(true);
+  expect(await until(async () => ((await clients()).endsWith(" 1") ? true : undefined), { withinMs: 10_000 })).toBe(
+    true,
+  );
   await outer.tmux("send-keys", "-t", "=outer:", "typed by a watcher", "Enter");
   await terminal.type(at, "typed by its owner");
   expect(await shows(at, "typed by its owner", 2)).toBe(true);

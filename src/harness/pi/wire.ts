@@ -32,4 +32,6 @@ export interface ExtensionDesk {
 export type JournalLine =
   | { at: number; kind: "accepted"; id: string; text: string; mode: "next" | "steer" }
   | { at: number; kind: "delivered"; id: string }
+  /** In Pi's own session file: Pi writes a new conversation only with its first answer. */
+  | { at: number; kind: "saved"; id: string }
   | { at: number; kind: "state"; state: string; note?: string };

@@ -112,21 +112,26 @@ export default function mosaic(pi: PiApi): void {
     replay(now);
   });
 
-  /** What was accepted before a crash and is not in the conversation is handed over again; what is, is settled. */
+  /** What was accepted before a crash and is not in Pi's own file is handed over again; what is, is settled. */
   function replay(now: PiContext): void {
+    for (const line of lost(now)) hand(line);
+  }
+
+  /** Compares what was accepted with the conversation, notes what is in it, and answers what is not. */
+  function lost(now: PiContext) {
     const there = now.sessionManager
       .getBranch()
       .flatMap((entry) => (entry.message?.role === "user" ? [entry.message] : []));
-    for (const line of journal.open()) {
+    return journal.open().filter((line) => {
       const found = there.findIndex(
         (message) => textOf(message) === line.text && (message.timestamp ?? line.at) >= line.at,
       );
-      if (found < 0) hand(line);
-      else {
-        there.splice(found, 1);
-        journal.keep({ at: Date.now(), kind: "delivered", id: line.id });
-      }
-    }
+      if (found < 0) return true;
+      there.splice(found, 1);
+      if (journal.seen(line.id) !== "delivered") journal.keep({ at: Date.now(), kind: "delivered", id: line.id });
+      journal.keep({ at: Date.now(), kind: "saved", id: line.id });
+      return false;
+    });
   }
 
   pi.on("message_start", ({ message }) => {
@@ -142,7 +147,14 @@ export default function mosaic(pi: PiApi): void {
   pi.on("agent_settled", () =>
     enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle"),
   );
-  pi.on("after_provider_response", ({ status }) => void (lastStatus = status));
+  pi.on("message_end", ({ message }) => {
+    if (message.role !== "assistant") return;
+    lastStatus = message.stopReason === "error" ? statusOf(message.errorMessage) : 200;
+    // With an answer the conversation is in Pi's file, so what was delivered before it is there too.
+    for (const line of journal.open()) {
+      if (journal.seen(line.id) === "delivered") journal.keep({ at: Date.now(), kind: "saved", id: line.id });
+    }
+  });
   pi.on("model_select", () => beat());
   pi.on("ui_prompt_start", () => {
     prompts++;
@@ -174,6 +186,9 @@ function briefing(desk: ExtensionDesk): string {
 
 ${desk.prompt}`.trim();
 }
+
+/** The HTTP status that a provider's error begins with (`401: {…}`), else 500. */
+const statusOf = (error: string | undefined): number => Number(/^\D{0,20}([45]\d\d)\b/.exec(error ?? "")?.[1] ?? 500);
 
 /** Atomic, and never thrown into Pi: a full disk costs the beat, which then goes stale, which is the truth. */
 function replace(path: string, text: string): void {

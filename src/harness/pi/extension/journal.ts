@@ -9,16 +9,18 @@ export interface Journal {
   /** On disk when it returns. */
   keep(line: JournalLine): void;
   seen(id: string): "accepted" | "delivered" | undefined;
-  /** Accepted and never seen in the conversation, oldest first. */
+  /** Accepted and not known to be in Pi's session file, oldest first. */
   open(): Extract<JournalLine, { kind: "accepted" }>[];
 }
 
 export function openJournal(path: string): Journal {
   const accepted = new Map<string, Extract<JournalLine, { kind: "accepted" }>>();
   const delivered = new Set<string>();
+  const saved = new Set<string>();
   const learn = (line: JournalLine) => {
     if (line.kind === "accepted") accepted.set(line.id, line);
     if (line.kind === "delivered") delivered.add(line.id);
+    if (line.kind === "saved") saved.add(line.id);
   };
   for (const file of [`${path}.1`, path]) for (const line of readLines(file)) learn(line);
   if (sizeOf(path) > rotateAt) renameSync(path, `${path}.1`);
@@ -37,7 +39,7 @@ export function openJournal(path: string): Journal {
       learn(line);
     },
     seen: (id) => (delivered.has(id) ? "delivered" : accepted.has(id) ? "accepted" : undefined),
-    open: () => [...accepted.values()].filter((line) => !delivered.has(line.id)),
+    open: () => [...accepted.values()].filter((line) => !saved.has(line.id)),
   };
 }
 

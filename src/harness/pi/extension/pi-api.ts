@@ -22,6 +22,8 @@ export interface PiMessage {
   role: string;
   content: string | readonly { type: string; text?: string }[];
   timestamp?: number;
+  stopReason?: string;
+  errorMessage?: string;
 }
 
 type Handler<E, R = unknown> = (event: E, context: PiContext) => R | Promise<R> | undefined;
@@ -30,8 +32,7 @@ export interface PiApi {
   on(event: "session_start" | "session_shutdown", handler: Handler<{ reason: string }>): void;
   on(event: "agent_start" | "agent_settled" | "model_select" | "turn_end", handler: Handler<object>): void;
   on(event: "ui_prompt_start" | "ui_prompt_end", handler: Handler<{ kind: string; title?: string }>): void;
-  on(event: "message_start", handler: Handler<{ message: PiMessage }>): void;
-  on(event: "after_provider_response", handler: Handler<{ status: number }>): void;
+  on(event: "message_start" | "message_end", handler: Handler<{ message: PiMessage }>): void;
   on(
     event: "before_agent_start",
     handler: Handler<
