@@ -34,11 +34,12 @@ async function crashToRunning(fleet: LiveFleet, name: string, abort: AbortSignal
   signal(before.pid, "SIGKILL");
   const back = await until(
     () => {
+      if (abort.aborted) throw new Error("interrupted");
       const run = fleet.run(name);
       const isNew = run !== undefined && (run.pid !== before.pid || run.started !== before.started);
       return isNew && isLiving(run) ? performance.now() : undefined;
     },
-    { withinMs: patienceMs, everyMs: pollMs, signal: abort },
+    { withinMs: patienceMs, everyMs: pollMs },
   );
   return back && back - began;
 }

@@ -57,7 +57,7 @@ async function endFleet(site: Site, tell: Ground["tell"]): Promise<void> {
 /** The daemon by its own word, if that process is this home's indeed. */
 function daemonOf(site: Site): number | undefined {
   try {
-    const pid = Number(readFileSync(join(site.home.fleet, "daemon.pid"), "utf8"));
+    const pid = Number(/^pid=(\d+)/.exec(readFileSync(join(site.home.fleet, "daemon.pid"), "utf8"))?.[1]);
     return marked(site).find((one) => one === pid);
   } catch {
     return undefined;

@@ -56,7 +56,7 @@ export function setStage(modelUrl: string, piBin: string): Stage {
 async function endDaemon(pidFile: string): Promise<void> {
   let pid: number;
   try {
-    pid = Number(readFileSync(pidFile, "utf8"));
+    pid = Number(/^pid=(\d+)/.exec(readFileSync(pidFile, "utf8"))?.[1]);
     process.kill(pid, "SIGTERM");
   } catch {
     return; // it never came up, or has gone

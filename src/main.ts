@@ -4,11 +4,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import type { Context } from "./cli/context.ts";
+import { ps } from "./cli/ps.ts";
 import type { Asker } from "./contract/command.ts";
 import { layHome } from "./contract/home.ts";
+import { inProcess } from "./fleet/control.ts";
 import type { World } from "./fleet/world.ts";
 import { FleetError, exitCodes } from "./lib/errors.ts";
-import type { BuiltinSupervisor } from "./supervisor/builtin.ts";
+import { appendLog } from "./lib/log.ts";
+import { beatInterval } from "./status/beat.ts";
+import { builtinSupervisor, type BuiltinSupervisor } from "./supervisor/builtin.ts";
+import { tmuxTerminal } from "./terminal/tmux.ts";
 
 /** The composition root: reads the environment once, wires the rooms together, and is the only one that exits. */
 
@@ -35,13 +40,7 @@ function takeHomeFlag(): string | undefined {
   return undefined;
 }
 
-async function makeWorld(homeFlag: string | undefined): Promise<{ world: World; builtin: BuiltinSupervisor }> {
-  const [{ tmuxTerminal }, { builtinSupervisor }, { beatInterval }, { appendLog }] = await Promise.all([
-    import("./terminal/tmux.ts"),
-    import("./supervisor/builtin.ts"),
-    import("./status/beat.ts"),
-    import("./lib/log.ts"),
-  ]);
+function makeWorld(homeFlag: string | undefined): { world: World; builtin: BuiltinSupervisor } {
   const path = env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
   const { uid } = userInfo();
   const home = layHome({
@@ -84,9 +83,8 @@ async function makeWorld(homeFlag: string | undefined): Promise<{ world: World; 
   return { world, builtin };
 }
 
-async function makeContext(): Promise<Context> {
-  const { world, builtin } = await makeWorld(takeHomeFlag());
-  const { inProcess } = await import("./fleet/control.ts");
+function makeContext(): Context {
+  const { world, builtin } = makeWorld(takeHomeFlag());
   const agent = env["MOSAIC_AGENT"];
   const by: Asker = agent ? { kind: "agent", name: agent, token: env["MOSAIC_AGENT_TOKEN"] } : { kind: "person" };
   let stopper: AbortController | undefined;
@@ -111,7 +109,7 @@ async function makeContext(): Promise<Context> {
     },
     cwd: process.cwd(),
     version: version(),
-    isDaemonUp: async () => (await import("./daemon/serve.ts")).isDaemonUp(world.home),
+    isDaemonUp: async () => (await import("./daemon/serve.ts")).daemonProcess(world.home) !== undefined,
     serve: async () => (await import("./daemon/serve.ts")).serve(world, builtin, context.signal, context.err),
     become: async (line) => {
       // Inside somebody's tmux, ours is another server: nesting is meant.
@@ -129,10 +127,9 @@ function version(): string {
 
 /** The line that is typed most skips the command parser (13 ms); every other goes through it. */
 async function run(): Promise<number> {
-  const context = await makeContext();
+  const context = makeContext();
   const line = argv.join(" ");
   if (line === "fleet ps" || line === "fleet ps --json") {
-    const { ps } = await import("./cli/ps.ts");
     return ps(context, line.endsWith("--json") ? { json: true } : {});
   }
   const { runProgram } = await import("./cli/program.ts");

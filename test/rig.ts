@@ -99,7 +99,7 @@ export function makeRig(extra: { path?: string; root?: string } = {}): Rig {
     },
     daemonPid() {
       const file = join(home.fleet, "daemon.pid");
-      return existsSync(file) ? Number(readFileSync(file, "utf8")) : undefined;
+      return existsSync(file) ? Number(/^pid=(\d+)/.exec(readFileSync(file, "utf8"))?.[1]) : undefined;
     },
   };
   onTestFinished(async () => {

@@ -18,7 +18,13 @@ export async function explain(context: Context, name: string, options: { json?: 
   const screen =
     unit.process === "none" && unit.wanted === "up" ? screenOf(agentPlace(world.home, name).screen) : undefined;
   if (options.json) {
-    const { decided, others } = derived;
+    const iso = (rung: Rung) => ({
+      source: rung.source,
+      state: rung.state ?? null,
+      at: rung.at === undefined ? null : new Date(rung.at).toISOString(),
+      note: rung.note,
+    });
+    const [decided, others] = [iso(derived.decided), derived.others.map(iso)];
     context.out(
       `${JSON.stringify({ version: 1, agent: name, state: derived.state, decided, others, drift: status.drift, restarts: unit.restarts, exit: unit.exit ?? null, screen: screen ?? null }, undefined, 2)}\n`,
     );
@@ -38,11 +44,11 @@ export async function explain(context: Context, name: string, options: { json?: 
     table([row(derived.decided, paint("green", "decided")), ...derived.others.map((rung) => row(rung, "known"))]),
   );
   for (const drift of status.drift) context.out(`\ndrift: ${drift}\n`);
-  if (screen !== undefined) context.out(`\nIts last screen:\n${screen}\n`);
+  if (screen !== undefined) context.out(`\nIts last screen:\n  ${screen.replaceAll("\n", "\n  ")}\n`);
   const next = {
     dead: `mosaic fleet start ${name}`,
     stopped: `mosaic fleet start ${name}`,
-    unknown: `mosaic fleet attach ${name}`,
+    unknown: `mosaic fleet restart ${name}`,
   }[derived.state as string];
   if (next !== undefined) context.err(`Next: ${next}\n`);
   return 0;
@@ -51,10 +57,7 @@ export async function explain(context: Context, name: string, options: { json?: 
 function screenOf(path: string): string | undefined {
   try {
     const lines = tame(readFileSync(path, "utf8")).trimEnd().split("\n");
-    return lines
-      .slice(-lastWords)
-      .map((line) => `  ${line}`)
-      .join("\n");
+    return lines.slice(-lastWords).join("\n");
   } catch {
     return undefined;
   }

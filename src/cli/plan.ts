@@ -1,5 +1,6 @@
 import { planOf } from "../fleet/control.ts";
 import { observe } from "../fleet/observe.ts";
+import { supported } from "../harness/index.ts";
 import { painter, table } from "../lib/text.ts";
 import type { Context } from "./context.ts";
 
@@ -35,6 +36,12 @@ export async function showPlan(context: Context, options: { json?: true | undefi
       ]),
     ),
   );
+  for (const { agent } of agents) {
+    if (!supported.includes(agent.runtime))
+      context.err(
+        `${agent.name}: this version of mosaic cannot run ${agent.runtime} agents yet; start and apply will refuse.\n`,
+      );
+  }
   for (const one of left)
     context.err(`${one.agent} is left alone (${one.why}); to start it: mosaic fleet start ${one.agent}\n`);
   context.err(

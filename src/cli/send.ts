@@ -8,6 +8,8 @@ const words: Record<Receipt["state"], string> = {
   typed: "typed into its terminal; this program cannot say whether it read it",
 };
 
+const steering = "accepted: it is kept, and goes into the running turn at its next step";
+
 /** `send`: done only when the harness accepted it, and says how far it got. */
 export async function send(
   context: Context,
@@ -23,7 +25,10 @@ export async function send(
   if (outcome.did !== "send") return 1;
   const { receipt } = outcome;
   if (ask.json) context.out(`${JSON.stringify({ version: 1, agent: ask.agent, ...receipt })}\n`);
-  else context.err(`${ask.agent}: ${words[receipt.state]} (${receipt.id})\n`);
+  else {
+    const steered = ask.mode === "steer" && receipt.state === "queued";
+    context.err(`${ask.agent}: ${steered ? steering : words[receipt.state]} (${receipt.id})\n`);
+  }
   return 0;
 }
 

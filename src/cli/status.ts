@@ -13,7 +13,7 @@ export async function status(
   const paint = painter(context.color);
   if (name !== undefined) {
     const one = namedAgent(seen.agents, name).status;
-    if (options.json) context.out(`${JSON.stringify(one, undefined, 2)}\n`);
+    if (options.json) context.out(`${JSON.stringify({ version: 1, agent: one }, undefined, 2)}\n`);
     else context.out(table(Object.entries(one).map(([key, value]) => [paint("bold", key), plain(value)])));
     return 0;
   }

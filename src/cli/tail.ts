@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+
+import { agentPlace } from "../contract/home.ts";
 import { deskOf, launchedAs } from "../fleet/launch.ts";
 import { namedAgent } from "../fleet/names.ts";
 import { observe } from "../fleet/observe.ts";
@@ -18,6 +21,7 @@ export async function tail(
   const one = namedAgent(agents, name);
   const agent = launchedAs(world, name)?.agent ?? one.agent;
   const harness = await harnessOf(agent.runtime);
+  if (one.unit.process === "none" && !harness.capabilities.transcript) return lastScreen(context, name, options);
   const said = await harness.tail(deskOf(world, roster.fleet, agent), options.lines);
   if (options.json) {
     context.out(`${JSON.stringify({ version: 1, agent: name, said }, undefined, 2)}\n`);
@@ -31,5 +35,21 @@ export async function tail(
     if (!harness.capabilities.transcript) context.out(`${text}\n`);
     else context.out(`${marks[line.who]} ${text.trimEnd().replaceAll("\n", "\n  ")}\n`);
   }
+  return 0;
+}
+
+/** A program that ended left its last screen; one that never ran left nothing. */
+function lastScreen(context: Context, name: string, options: { lines: number; json?: true | undefined }): number {
+  let text = "";
+  try {
+    text = readFileSync(agentPlace(context.world.home, name).screen, "utf8").trimEnd();
+  } catch {
+    // it never ran
+  }
+  const lines = text === "" ? [] : text.split("\n").slice(-options.lines);
+  const said = lines.map((line) => ({ who: "agent", text: line }));
+  if (options.json) context.out(`${JSON.stringify({ version: 1, agent: name, said }, undefined, 2)}\n`);
+  else context.out(lines.map((line) => `${tame(line)}\n`).join(""));
+  if (lines.length === 0) context.err(`Nothing was said yet. Next: mosaic fleet start ${name}\n`);
   return 0;
 }

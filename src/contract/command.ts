@@ -25,7 +25,10 @@ export interface Change {
 }
 
 /** What became of one agent in a command. */
-export type AgentOutcome = { agent: string; did: "started" | "stopped" | "restarted" | "nothing"; note: string };
+export type AgentOutcome = { agent: string; note: string } & (
+  | { did: "started" | "stopped" | "restarted" | "nothing" }
+  | { did: "failed"; hint: string }
+);
 
 export type Outcome =
   | { did: "send"; receipt: Receipt }

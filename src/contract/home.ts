@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 
 /** Every path of one fleet, computed here and nowhere else, and handed on. */
@@ -60,9 +59,8 @@ export function layHome(facts: {
   const root = resolve(facts.mosaicHome ?? join(facts.userHome, ".config", "mosaic"));
   const fleet = join(root, "fleet");
   const inHome = join(fleet, "sockets");
-  const mark = createHash("sha256").update(root).digest("hex").slice(0, 10);
   // Not below /run/user: that folder goes with the last login, and the agents stay.
-  const sockets = inHome.length + longestSocket <= socketLimit ? inHome : `/tmp/mosaic-${facts.uid}-${mark}`;
+  const sockets = inHome.length + longestSocket <= socketLimit ? inHome : `/tmp/mosaic-${facts.uid}-${markOf(root)}`;
   return {
     user: facts.userHome,
     root,
@@ -80,22 +78,27 @@ export function layHome(facts: {
   };
 }
 
+/** A short name for a long path. Loaded where it is needed: few homes are so deep, and crypto costs 5 ms to load. */
+function markOf(root: string): string {
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(root).digest("hex").slice(0, 10);
+}
+
 /** Where one agent's files are. The name must have passed the roster's rule, so it cannot leave the folder. */
 export function agentPlace(home: Home, name: string): AgentPlace {
-  const dir = join(home.agents, name);
+  const dir = `${home.agents}/${name}`;
   return {
     dir,
-    pid: join(dir, "pid"),
-    exit: join(dir, "exit"),
-    screen: join(dir, "screen"),
-    script: join(dir, "launch.sh"),
-    unit: join(dir, "unit.json"),
-    prepared: join(dir, "prepared.json"),
-    launched: join(dir, "launched.json"),
-    session: join(dir, "session.json"),
-    journal: join(dir, "journal.jsonl"),
-    prompt: join(dir, "prompt.md"),
-    terminal: join(home.sockets, `${name}.tmux`),
-    inbox: join(home.sockets, `${name}.inbox`),
+    pid: `${dir}/pid`,
+    exit: `${dir}/exit`,
+    screen: `${dir}/screen`,
+    script: `${dir}/launch.sh`,
+    unit: `${dir}/unit.json`,
+    prepared: `${dir}/prepared.json`,
+    launched: `${dir}/launched.json`,
+    session: `${dir}/session.json`,
+    journal: `${dir}/journal.jsonl`,
+    prompt: `${dir}/prompt.md`,
+    terminal: `${home.sockets}/${name}.tmux`,
+    inbox: `${home.sockets}/${name}.inbox`,
   };
 }

@@ -1,13 +1,15 @@
-import { rmSync, watch, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 
 import type { Home } from "../contract/home.ts";
 import { makeUnit } from "../fleet/launch.ts";
 import type { World } from "../fleet/world.ts";
 import { harnessOf, supported } from "../harness/index.ts";
+import { writeAtomic } from "../lib/atomic.ts";
 import { FleetError } from "../lib/errors.ts";
 import { tryLock } from "../lib/lock.ts";
+import { isLiving, processOf } from "../lib/proc.ts";
+import { pause, until } from "../lib/wait.ts";
 import { readRoster } from "../roster/cache.ts";
 import { beatPath, writeBeat } from "../status/beat.ts";
 import type { BuiltinSupervisor } from "../supervisor/builtin.ts";
@@ -19,11 +21,14 @@ const lookMs = 250;
 const lockPath = (home: Home): string => join(home.locks, "daemon.lock");
 const pidPath = (home: Home): string => join(home.fleet, "daemon.pid");
 
-/** True while a daemon of this home lives: the kernel holds its lock for it, and lets go when it dies. */
-export function isDaemonUp(home: Home): boolean {
-  const lock = tryLock(lockPath(home));
-  lock?.release();
-  return lock === undefined;
+/** The daemon's process while it lives. Only looks: a probe that took the daemon's lock could keep it from starting. */
+export function daemonProcess(home: Home): number | undefined {
+  try {
+    const [, pid, start] = /^pid=(\d+)\nstart=(\d+)\n/.exec(readFileSync(pidPath(home), "utf8")) ?? [];
+    return isLiving({ pid: Number(pid), started: start ?? "" }) ? Number(pid) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -37,14 +42,15 @@ export async function serve(
   tell: (line: string) => void,
 ): Promise<void> {
   const { home } = world;
-  const lock = tryLock(lockPath(home));
+  // Whoever ends just now still holds it for a moment.
+  const lock = await until(() => tryLock(lockPath(home)), { withinMs: 1_000 });
   if (lock === undefined) {
     throw new FleetError("conflict", "A daemon of this home runs already.", { hint: "mosaic fleet status" });
   }
   const wake = new Bell();
   const folder = watchAgents(home, () => wake.ring());
   try {
-    writeFileSync(pidPath(home), `${process.pid}\n`, { mode: 0o600 });
+    writeAtomic(pidPath(home), `pid=${process.pid}\nstart=${processOf(process.pid)?.started ?? ""}\n`);
     world.log({ event: "daemon-started", note: `pid ${process.pid}` });
     tell(`serving ${home.root} (pid ${process.pid}); Ctrl-C ends the daemon, agents live on\n`);
     let nextBeat = 0;
@@ -58,7 +64,7 @@ export async function serve(
       } catch (error) {
         // A fault here must not take supervision away from every agent; it is logged, and tried again.
         world.log({ event: "daemon-fault", note: error instanceof Error ? error.message : String(error) });
-        await pause(1_000, undefined, { signal }).catch(() => undefined);
+        await pause(1_000, signal);
       }
       await wake.wait(lookMs, signal);
     }

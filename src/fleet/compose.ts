@@ -49,7 +49,7 @@ export function composeRoster(
     text =
       at < preset.preset.agents.length
         ? setValue(text, ["agents", at, "runtime"], runtime)
-        : addAgent(text, { ...agent, runtime });
+        : addAgent(text, entryOf(agent, runtime));
   }
   return text;
 }
@@ -106,9 +106,16 @@ function changeType(
   for (const agent of leaving) edited = removeAgent(edited, agent.name);
   for (const agent of fresh) {
     if (agent.role === "orchestrator" || staying.has(agent.name)) continue;
-    edited = addAgent(edited, { ...agent, runtime: chooseRuntime(agent, answers, installed) });
+    edited = addAgent(edited, entryOf(agent, chooseRuntime(agent, answers, installed)));
   }
   return edited;
+}
+
+/** In the order in which the shipped presets write an agent. */
+function entryOf(agent: PresetAgent, runtime: Runtime): Record<string, unknown> {
+  const { name, role, prompt, ...rest } = agent;
+  const known = { name, role, ...rest, runtime, prompt };
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
 }
 
 const withOrchestrator = (agents: readonly PresetAgent[]): PresetAgent[] =>

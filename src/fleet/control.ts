@@ -1,11 +1,8 @@
-import { randomUUID } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
-
 import type { Agent } from "../contract/agent.ts";
 import type { AgentOutcome, Change, Command, FleetControl, Outcome } from "../contract/command.ts";
 import { harnessOf } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
-import { until } from "../lib/wait.ts";
+import { pause, until } from "../lib/wait.ts";
 import { isAgentToken } from "./credentials.ts";
 import { frame } from "./frame.ts";
 import { deskOf, launchedAs, prepare } from "./launch.ts";
@@ -19,6 +16,8 @@ import type { World } from "./world.ts";
 const readyMs = 60_000;
 /** How long an agent may take to save when it is asked to end. */
 const graceMs = 10_000;
+/** A program that cannot be asked counts as started once it has lived through this. */
+const firstMomentMs = 300;
 /** Two cores start this many harnesses about as fast as all at once, without starving those that run. */
 const atOnce = 4;
 
@@ -37,7 +36,7 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
         const seen = JSON.stringify(state, (key, value: unknown) => (/^(at|age_ms|ts)$/.test(key) ? undefined : value));
         if (seen !== last) yield { kind: "state", state };
         last = seen;
-        await pause(500, undefined, { signal }).catch(() => undefined);
+        await pause(500, signal);
       }
     },
 
@@ -59,12 +58,13 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
 
   async function act(command: Command, seen: Awaited<ReturnType<typeof observe>>, tell: Tell): Promise<Outcome> {
     const { fleet } = seen.roster;
+    if (seen.roster.supervisor === "systemd" && ["start", "restart", "apply"].includes(command.do)) throw noSystemd();
     const chosen = (names: readonly string[] | "all") =>
       names === "all" ? seen.agents : [...new Set(names)].map((name) => namedAgent(seen.agents, name));
     switch (command.do) {
       case "send": {
         const one = namedAgent(seen.agents, command.agent);
-        const id = command.id ?? randomUUID();
+        const id = command.id ?? crypto.randomUUID();
         const text = frame(command.by, id, command.text);
         const harness = await harnessOf(asLaunched(one).runtime);
         requireRunning(one);
@@ -97,7 +97,7 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
         const started = await startAll(fleet, those, tell);
         return {
           did: "restart",
-          agents: started.map((one) => (one.did === "started" ? { ...one, did: "restarted" } : one)),
+          agents: started.map((one) => asRestart(one, those)),
         };
       }
       case "apply":
@@ -113,7 +113,8 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
     await checkAll(fleet, [...starts, ...restarts]);
     const stopped = await stopAll(fleet, of("stop"), tell);
     await stopAll(fleet, restarts, tell);
-    return [...stopped, ...(await startAll(fleet, [...starts, ...restarts], tell))];
+    const started = await startAll(fleet, [...starts, ...restarts], tell);
+    return [...stopped, ...started.map((one) => asRestart(one, restarts))];
   }
 
   /** Everything that can be known to fail is known before anything is changed. */
@@ -121,44 +122,52 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
     for (const one of agents) await prepare(world, fleet, one.agent);
   }
 
+  /** The daemon comes first: whoever fails to start, the others are watched. One that fails does not hide the rest. */
   async function startAll(fleet: string, agents: readonly Observed[], tell: Tell): Promise<AgentOutcome[]> {
-    const idle = agents.filter((one) => one.unit.process === "none");
-    await checkAll(fleet, idle);
+    await checkAll(
+      fleet,
+      agents.filter((one) => one.unit.process === "none"),
+    );
+    await parts.ensureDaemon();
     const first = agents.toSorted(
       (a, b) => Number(b.agent.role === "orchestrator") - Number(a.agent.role === "orchestrator"),
     );
-    const outcomes = await inGroups(first, async (one): Promise<AgentOutcome> => {
+    return inGroups(first, async (one): Promise<AgentOutcome> => {
       const { name } = one.agent;
       if (one.unit.process === "none") tell(`starting ${name}`);
-      const did = await world.supervisor.start(name);
-      if (did === "already") return { agent: name, did: "nothing", note: "it runs already" };
-      return { agent: name, did: "started", note: await ready(name) };
+      try {
+        const did = await world.supervisor.start(name);
+        if (did === "already") return { agent: name, did: "nothing", note: "it runs already" };
+        return { agent: name, did: "started", note: await ready(name) };
+      } catch (error) {
+        if (!(error instanceof FleetError)) throw error;
+        return { agent: name, did: "failed", note: error.message, hint: error.hint ?? `mosaic fleet explain ${name}` };
+      }
     });
-    await parts.ensureDaemon();
-    return outcomes;
   }
 
-  /** Waits for the harness's own sign; a process alone is not ready. Throws with the last screen's words where it ends. */
+  /** Waits for the harness's own sign; a process alone is not ready. Throws where it ends instead. */
   async function ready(name: string): Promise<string> {
     const began = world.now();
     const settled = await until(
       async () => {
         const [one] = (await observe(world, name)).agents;
         if (one === undefined || one.derived.state === "starting") return undefined;
-        if (one.derived.state === "running" && one.unit.since !== undefined && world.now() - one.unit.since < 300)
-          return undefined;
-        return one;
+        const young = one.unit.since !== undefined && world.now() - one.unit.since < firstMomentMs;
+        return one.derived.state === "running" && young ? undefined : one;
       },
       { withinMs: readyMs, everyMs: 50 },
     );
     if (settled === undefined) {
-      throw new FleetError("unreachable", `${name} started and says nothing of itself after ${readyMs / 1_000} s.`, {
+      throw new FleetError("unreachable", `it says nothing of itself after ${readyMs / 1_000} s`, {
         hint: `mosaic fleet attach ${name}`,
       });
     }
     const { state } = settled.derived;
-    if (state === "dead" || state === "stopped") {
-      throw new FleetError("unreachable", `${name} ended right after its start: ${settled.derived.decided.note}.`, {
+    // The daemon may have brought it back already; that it ended is what matters here.
+    if (state === "dead" || state === "stopped" || settled.unit.restarts > 0) {
+      const why = state === "dead" ? settled.derived.decided.note : "and was started again";
+      throw new FleetError("unreachable", `it ended right after its start: ${why}`, {
         hint: `mosaic fleet explain ${name}`,
       });
     }
@@ -195,6 +204,12 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
   }
 }
 
+/** Says of an agent that was stopped for it that it was restarted. */
+function asRestart(one: AgentOutcome, restarted: readonly Observed[]): AgentOutcome {
+  const was = restarted.some((each) => each.agent.name === one.agent);
+  return one.did === "started" && was ? { ...one, did: "restarted" } : one;
+}
+
 /** What apply would do now. */
 export function planOf(world: World, agents: readonly Observed[]): Change[] {
   return plan(
@@ -216,6 +231,15 @@ function requireRunning(one: Observed): void {
     hint: `mosaic fleet start ${name}`,
   });
 }
+
+const noSystemd = (): FleetError =>
+  new FleetError(
+    "conflict",
+    "This version of mosaic keeps agents alive by itself; it cannot hand them to systemd yet.",
+    {
+      hint: "mosaic fleet init --supervisor auto --yes",
+    },
+  );
 
 const sender = (command: Command): string => (command.by.kind === "person" ? "a person" : command.by.name);
 

@@ -1,10 +1,12 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Home } from "../contract/home.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 import { FleetError, systemCode } from "../lib/errors.ts";
+
+/** Loaded only where a token is made or checked: it costs 5 ms, which `ps` should not pay. */
+const crypto = () => process.getBuiltinModule("node:crypto");
 
 const tokenPath = (home: Home, agent: string): string => join(home.secrets, "agents", agent);
 
@@ -17,7 +19,7 @@ export function agentToken(home: Home, agent: string): string {
   } catch {
     // none yet
   }
-  const made = `mft_${randomBytes(24).toString("base64url")}`;
+  const made = `mft_${crypto().randomBytes(24).toString("base64url")}`;
   writeAtomic(path, made);
   return made;
 }
@@ -27,7 +29,7 @@ export function isAgentToken(home: Home, agent: string, token: string | undefine
   try {
     const kept = Buffer.from(readFileSync(tokenPath(home, agent), "utf8").trim());
     const given = Buffer.from(token ?? "");
-    return kept.length > 0 && kept.length === given.length && timingSafeEqual(kept, given);
+    return kept.length > 0 && kept.length === given.length && crypto().timingSafeEqual(kept, given);
   } catch {
     return false;
   }

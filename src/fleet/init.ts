@@ -104,6 +104,11 @@ export async function draft(world: World, situation: Situation, answers: Answers
     has: (runtime) => situation.installed.includes(runtime),
     supports: (runtime) => supported.includes(runtime),
   };
+  if (answers.supervisor === "systemd") {
+    throw new FleetError("conflict", "This version of mosaic cannot hand agents to systemd yet.", {
+      hint: "mosaic fleet init --supervisor auto",
+    });
+  }
   for (const asked of [answers.runtime, answers.orchestratorRuntime]) if (asked !== undefined) await harnessOf(asked);
   let text: string;
   if (current === undefined) {

@@ -48,11 +48,11 @@ export async function makeUnit(world: World, fleet: string, agent: Agent): Promi
   const launch = await harness.launch(desk, found);
   const env: Record<string, string> = {
     ...world.agentEnv,
-    PATH: `${world.home.bin}:${world.search.path}`,
     COLORTERM: "truecolor",
     ...agent.env,
     ...agentSecrets(world.home, agent.secrets),
     ...launch.env,
+    PATH: `${world.home.bin}:${agent.env["PATH"] ?? world.search.path}`,
     MOSAIC_HOME: world.home.root,
     MOSAIC_AGENT: agent.name,
     MOSAIC_AGENT_TOKEN: agentToken(world.home, agent.name),

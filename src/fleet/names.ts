@@ -8,7 +8,8 @@ export function namedAgent(agents: readonly Observed[], name: string): Observed 
   const found = agents.find((one) => one.agent.name === name);
   if (found !== undefined) return found;
   const names = agents.map((one) => one.agent.name);
-  const near = names.length === 0 ? undefined : closest(name, names);
-  const meant = near !== undefined && distance(name, near) <= 2 ? ` Did you mean ${near}?` : "";
+  const begun = name === "" ? undefined : names.find((one) => one.startsWith(name));
+  const near = begun ?? (names.length === 0 ? undefined : closest(name, names));
+  const meant = near !== undefined && (near === begun || distance(name, near) <= 2) ? ` Did you mean ${near}?` : "";
   throw new FleetError("not-found", `No agent is named ${JSON.stringify(name)}.${meant}`, { hint: "mosaic fleet ps" });
 }

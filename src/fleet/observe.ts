@@ -33,10 +33,10 @@ export async function observe(
   const named = new Set(roster.agents.map((agent) => agent.name));
   const others = world.supervisor.known().filter((name) => !named.has(name));
   const units = world.supervisor.observe([...named, ...others]);
-  const strays = others.flatMap((name) => {
-    const launched = units.get(name)?.process === "none" ? undefined : launchedAs(world, name);
-    return launched === undefined ? [] : [{ agent: launched.agent, managed: false }];
-  });
+  // Whoever runs, or would be started again, is shown though the roster does not name it.
+  const strays = others
+    .filter((name) => units.get(name)?.process !== "none" || units.get(name)?.wanted === "up")
+    .map((name) => ({ agent: launchedAs(world, name)?.agent ?? nameless(name), managed: false }));
   const every = [...roster.agents.map((agent) => ({ agent, managed: true })), ...strays];
   const all = only === undefined ? every : every.filter((one) => one.agent.name === only);
   const agents = await Promise.all(
@@ -55,6 +55,22 @@ export async function observe(
     },
   };
 }
+
+/** What can be said of an agent whose launch record is lost: its name, and that something of that name is there. */
+const nameless = (name: string): Agent => ({
+  name,
+  role: "worker",
+  runtime: "command",
+  model: undefined,
+  workdir: "/",
+  prompt: undefined,
+  command: undefined,
+  args: [],
+  env: {},
+  secrets: [],
+  permissions: "read",
+  restart: "never",
+});
 
 async function observeOne(
   world: World,

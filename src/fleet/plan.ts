@@ -11,7 +11,7 @@ export interface Actual {
   launched: Agent | undefined;
 }
 
-/** Fields that a running agent only takes on with a new launch. */
+/** Fields that a running agent takes on with a new launch. */
 const launchFields = [
   "runtime",
   "model",
@@ -22,11 +22,13 @@ const launchFields = [
   "env",
   "secrets",
   "permissions",
+  "restart",
   "role",
 ] as const satisfies (keyof Agent)[];
 
 /** The fields in which the roster and the launch differ. */
 export function changedFields(agent: Agent, launched: Agent): string[] {
+  if (JSON.stringify(agent) === JSON.stringify(launched)) return []; // nearly always, and much cheaper than field by field
   return launchFields.filter((field) => JSON.stringify(agent[field]) !== JSON.stringify(launched[field]));
 }
 
@@ -51,6 +53,6 @@ export function plan(desired: readonly Agent[], actual: readonly Actual[]): Chan
     ];
   });
   const named = new Set(desired.map((agent) => agent.name));
-  const orphans = actual.filter((one) => one.running && !named.has(one.name));
+  const orphans = actual.filter((one) => (one.running || one.wanted === "up") && !named.has(one.name));
   return [...changes, ...orphans.map((one): Change => ({ kind: "stop", agent: one.name, why: "not in the roster" }))];
 }

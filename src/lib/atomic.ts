@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
@@ -12,7 +11,7 @@ import { makeFolder } from "./folder.ts";
 export function writeAtomic(path: string, text: string, options: { mode?: number; durable?: boolean } = {}): void {
   const { mode = 0o600, durable = true } = options;
   const folder = dirname(path);
-  const draft = join(folder, `.${basename(path)}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`);
+  const draft = join(folder, `.${basename(path)}.${process.pid}.${process.hrtime.bigint()}.tmp`);
   try {
     makeFolder(folder);
     const file = openSync(draft, "wx", mode);

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-
 /** What a child process said. `code` is undefined when a signal or the deadline ended it. */
 export interface Ran {
   code: number | undefined;
@@ -16,6 +14,7 @@ export function exec(
   options: { input?: string; env?: NodeJS.ProcessEnv; cwd?: string; timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<Ran> {
   const [file, ...args] = argv;
+  const { spawn } = process.getBuiltinModule("node:child_process"); // 3 ms that a command without children need not pay
   return new Promise((resolve) => {
     const child = spawn(file, args, {
       stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],

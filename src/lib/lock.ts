@@ -1,9 +1,9 @@
+import { accessSync, constants } from "node:fs";
 import { dirname } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { setTimeout as pause } from "node:timers/promises";
 
 import { FleetError, wordSystemFault } from "./errors.ts";
 import { makeFolder } from "./folder.ts";
+import { pause } from "./wait.ts";
 
 /** A held lock. Given back by `release`, or by the kernel when the holder dies, however it dies. */
 export interface Lock {
@@ -19,6 +19,7 @@ const busy = 5; // SQLITE_BUSY
 export function tryLock(path: string): Lock | undefined {
   try {
     makeFolder(dirname(path));
+    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
     const file = new DatabaseSync(path);
     try {
       file.exec("PRAGMA busy_timeout=0; BEGIN EXCLUSIVE");
@@ -29,7 +30,7 @@ export function tryLock(path: string): Lock | undefined {
     }
     return { release: () => file.close() };
   } catch (error) {
-    throw wordSystemFault(sqliteFault(error), `lock ${path}`);
+    throw wordSystemFault(realFault(error, dirname(path)), `lock ${path}`);
   }
 }
 
@@ -62,9 +63,14 @@ export async function withLock<T>(
   }
 }
 
-/** SQLite words a full disk or a read-only folder in its own codes; say the system's instead. */
-function sqliteFault(error: unknown): unknown {
+/** SQLite says "cannot open" for a full disk, a read-only folder and a foreign one alike: ask the system which it is. */
+function realFault(error: unknown, folder: string): unknown {
   if (!(error instanceof Error) || !("errcode" in error) || typeof error.errcode !== "number") return error;
-  const code = { 13: "ENOSPC", 8: "EROFS", 14: "EACCES" }[error.errcode & 0xff];
-  return code === undefined ? error : Object.assign(new Error(error.message), { code });
+  if ((error.errcode & 0xff) === 13) return Object.assign(new Error(error.message), { code: "ENOSPC" });
+  try {
+    accessSync(folder, constants.W_OK);
+    return error;
+  } catch (plain) {
+    return plain;
+  }
 }

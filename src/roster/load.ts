@@ -156,7 +156,8 @@ function fillIn(entry: Roster["agents"][number], defaults: NonNullable<Roster["d
     workdir: absolute(entry.workdir ?? defaults.workdir ?? "~", userHome),
     prompt: entry.prompt,
     command: entry.command,
-    args: entry.args ?? defaults.args ?? [],
+    // Arguments for a harness mean nothing to another program.
+    args: entry.args ?? (entry.runtime === "command" ? undefined : defaults.args) ?? [],
     env: { ...defaults.env, ...entry.env },
     secrets: [...new Set([...(defaults.secrets ?? []), ...(entry.secrets ?? [])])],
     permissions: entry.permissions ?? defaults.permissions ?? "full",

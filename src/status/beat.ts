@@ -1,11 +1,10 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
 
 import { defaultBeatInterval, formatBeat, parseBeat, type Beat } from "../contract/beat.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 
 /** The one place that knows where an agent's beat is. */
-export const beatPath = (runDir: string, agent: string): string => join(runDir, `${agent}.hb`);
+export const beatPath = (runDir: string, agent: string): string => `${runDir}/${agent}.hb`;
 
 /** Seconds between beats: the environment's word if it is a sensible number, else the default. */
 export function beatInterval(environment: string | undefined): number {

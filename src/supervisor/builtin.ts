@@ -86,10 +86,13 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
     const key = run && `${run.pid}:${run.started}`;
     if (record.counted !== key || key === undefined) return count(name, record, key);
     if (record.nextAt !== undefined && record.nextAt > now()) return;
-    const again = { ...record, restarts: record.restarts + 1 };
+    let again = { ...record, restarts: record.restarts + 1 };
     try {
       const unit = await parts.remake(name);
-      if (unit !== undefined) writeAtomic(place.script, unit.script, { mode: 0o700 });
+      if (unit !== undefined) {
+        writeAtomic(place.script, unit.script, { mode: 0o700 });
+        again = { ...again, restart: unit.restart };
+      }
     } catch (error) {
       tell({ agent: name, event: "kept-old-launch", note: error instanceof Error ? error.message : String(error) });
     }
@@ -107,6 +110,9 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
   async function count(name: string, record: UnitRecord, key: string | undefined): Promise<void> {
     const place = placeOf(name);
     const crashes = [...record.crashes, now()].slice(-20);
+    // The wrapper keeps the last screen before it says the exit code; its own end is the sign that all is said.
+    const wrapper = readRun(place)?.wrapper;
+    await until(() => (wrapper === undefined || isGone(wrapper) ? true : undefined), { withinMs: 2_000, everyMs: 5 });
     const exit = readExit(place);
     const verdict = afterCrash(crashes, { code: exit?.code, rule: record.restart });
     const next: UnitRecord = { ...record, crashes, counted: key ?? "none", nextAt: undefined };

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { AgentPlace } from "../contract/home.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 import { systemCode } from "../lib/errors.ts";
-import { isLiving, processOf } from "../lib/proc.ts";
+import { processOf } from "../lib/proc.ts";
 
 /** The builtin supervisor's durable memory of one agent: what was asked, and its crashes. */
 export interface UnitRecord {
@@ -71,8 +71,9 @@ export function readRun(place: AgentPlace): Run | undefined {
 
 /** `alive`, `frozen` or `none`. A zombie is none. */
 export function processState(run: Run | undefined): "alive" | "frozen" | "none" {
-  if (run === undefined || !isLiving(run)) return "none";
-  return processOf(run.pid)?.state === "frozen" ? "frozen" : "alive";
+  const found = run && processOf(run.pid);
+  if (found === undefined || found.state === "zombie" || found.started !== run?.started) return "none";
+  return found.state;
 }
 
 export function readExit(place: AgentPlace): { code: number; at: number } | undefined {

@@ -1,5 +1,3 @@
-import { connect } from "node:net";
-
 import type { Terminal, TerminalAt } from "../contract/terminal.ts";
 import { FleetError } from "../lib/errors.ts";
 import { exec, type Ran } from "../lib/exec.ts";
@@ -114,7 +112,7 @@ export function tmuxTerminal(env: { PATH: string }): Terminal {
 
 function isListening(socket: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const line = connect(socket);
+    const line = process.getBuiltinModule("node:net").connect(socket);
     line.on("connect", () => resolve(true)).on("error", () => resolve(false));
     line.on("connect", () => line.destroy());
   });

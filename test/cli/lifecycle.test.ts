@@ -131,6 +131,42 @@ test("an agent that cannot live is held; explain shows the evidence and its last
   expect((await rig.fleet("plan")).err).toContain("co is left alone (held");
 });
 
+test("one agent that fails hides nobody: the others start, the daemon watches, and the exit code says it", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos, worker("bad", "exit 9"), worker("co")));
+  const started = await rig.fleet("start");
+  expect([started.code, started.err]).toEqual([5, "Next: mosaic fleet explain bad\n"]);
+  expect(started.out).toMatch(/mos +started.*\nbad +failed +it ended right after its start.*\nco +started/);
+  expect(rig.daemonPid()).toBeTypeOf("number");
+  expect((await rig.agent("co")).state).toBe("running");
+});
+
+test("who left the roster while it was down is shown, stopped by apply, and not started again", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos, worker("old")));
+  await rig.fleet("start");
+  process.kill(rig.daemonPid() ?? 0, "SIGKILL");
+  process.kill((await rig.agent("old")).pid ?? 0, "SIGKILL");
+  rig.roster(rosterOf(mos));
+  expect(await rig.settled("old", (agent) => agent.state === "dead")).toMatchObject({
+    managed: false,
+    drift: ["not in the roster"],
+  });
+  expect((await rig.fleet("plan")).out).toMatch(/- stop +old +not in the roster/);
+  await rig.fleet("apply");
+  expect((await rig.ps()).map((agent) => agent.name)).toEqual(["mos"]);
+});
+
+test("systemd is refused while this version cannot use it, and stop still works", async () => {
+  const rig = makeRig();
+  rig.roster(`${rosterOf(mos)}supervisor: systemd\n`);
+  const ran = await rig.fleet("start");
+  expect([ran.code, ran.err.split("\n")[1]]).toEqual([4, "Next: mosaic fleet init --supervisor auto --yes"]);
+  expect((await rig.fleet("stop")).code).toBe(0);
+  expect((await rig.fleet("init", "--supervisor", "auto", "--yes")).code).toBe(0);
+  expect((await rig.fleet("start")).code).toBe(0);
+});
+
 test("a program that cannot beat gets a true beat from the daemon, and none that outlives it", async () => {
   const rig = makeRig();
   rig.env["MOSAIC_HEARTBEAT_INTERVAL"] = "0.2";

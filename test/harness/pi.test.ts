@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
@@ -193,6 +194,38 @@ describe("Pi, for real", () => {
     expect((await rig.fleet("interrupt", "mos")).err).toContain("the turn was ended");
     await isIdle(rig);
     expect((await rig.fleet("interrupt", "mos")).err).toContain("nothing to interrupt");
+  });
+
+  test("two messages in one breath are both delivered, in order; an interrupt loses none that wait, and no draft", async () => {
+    const rig = await setUp();
+    const line = connect(rig.place("mos").inbox);
+    const texts = ["first [[bash sleep 1]] [[say a]]", "second", "third"];
+    line.write(
+      texts.map((text, at) => `${JSON.stringify({ type: "message", id: `b${at}`, text, mode: "next" })}\n`).join(""),
+    );
+    await answered(rig, "mos", 4);
+    expect(conversation(rig, "mos", "user")).toEqual(texts);
+    line.destroy();
+    await isIdle(rig);
+
+    const at = { name: "mos", socket: rig.place("mos").terminal };
+    await rig.fleet("send", "mos", "stuck [[hang]]");
+    await rig.settled("mos", (agent) => agent.state === "working");
+    spawnSync("tmux", ["-S", at.socket, "send-keys", "-t", "=mos:", "-l", "my draft"]);
+    await until(async () => (await terminal.capture(at)).includes("my draft") || undefined, { withinMs: 10_000 });
+    await rig.fleet("send", "mos", "waits for its turn");
+    await rig.fleet("send", "mos", "--steer", "steers");
+    await rig.fleet("interrupt", "mos");
+    await until(() => conversation(rig, "mos", "user").length === 6 || undefined, { withinMs: 20_000 });
+    expect(conversation(rig, "mos", "user").slice(3).toSorted()).toEqual([
+      "steers",
+      "stuck [[hang]]",
+      "waits for its turn",
+    ]);
+    await isIdle(rig);
+    const screen = await terminal.capture(at);
+    expect(screen.slice(screen.lastIndexOf("────", screen.lastIndexOf("my draft")))).not.toContain("steers");
+    expect(screen).toContain("my draft");
   });
 
   test("kill -9: back by itself in its own conversation; a message it had only accepted is delivered once", async () => {

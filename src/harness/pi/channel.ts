@@ -1,5 +1,3 @@
-import { connect } from "node:net";
-
 import type { Reply, Request } from "./wire.ts";
 
 /**
@@ -12,7 +10,7 @@ export function converse<T>(
   options: { withinMs: number; take: (reply: Reply) => T | undefined },
 ): Promise<T | "silent" | undefined> {
   return new Promise((resolve) => {
-    const line = connect(socket);
+    const line = process.getBuiltinModule("node:net").connect(socket);
     let rest = "";
     const end = (answer: T | "silent" | undefined) => {
       clearTimeout(timer);

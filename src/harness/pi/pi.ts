@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 
 import type { AgentState } from "../../contract/state.ts";
@@ -32,7 +31,7 @@ export const pi: Harness = {
 
   async launch(desk, found) {
     const { agent, place } = desk;
-    const sessionId = sessionOf(desk) ?? `${desk.fleet}-${agent.name}-${randomBytes(6).toString("hex")}`;
+    const sessionId = sessionOf(desk) ?? `${desk.fleet}-${agent.name}-${crypto.randomUUID().slice(0, 13)}`;
     // The id is durable before Pi first sees it, so a kill in between resumes this conversation and makes no second.
     if (sessionOf(desk) === undefined) writeAtomic(place.session, JSON.stringify({ id: sessionId }));
     const told: ExtensionDesk = {

@@ -18,9 +18,21 @@ test.for(["a.ts", "./deep/a.ts", "/work/app/a.ts", "@a.ts"])("edit may write %s"
   expect(may("edit", "write", { path })).toBe(true);
 });
 
-test.for(["../a", "/work/app", "/work/application/a", "/etc/passwd", "x/../../a", "", undefined, 7])(
-  "edit may not write %s",
-  (path) => {
-    expect(may("edit", "edit", { path })).toBe(false);
-  },
-);
+test.for([
+  "../a",
+  "~/a",
+  "~",
+  "@~/a",
+  "file:///work/app/a",
+  "\u00a0/etc/x",
+  " a",
+  "/work/app",
+  "/work/application/a",
+  "/etc/passwd",
+  "x/../../a",
+  "",
+  undefined,
+  7,
+])("edit may not write %s", (path) => {
+  expect(may("edit", "edit", { path })).toBe(false);
+});

@@ -1,4 +1,5 @@
-import { isAbsolute, relative, resolve } from "node:path";
+import { lstatSync, realpathSync } from "node:fs";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 
 const looking = new Set(["read", "grep", "find", "ls", "fleet_send", "fleet_status"]);
 const changing = new Set(["edit", "write"]);
@@ -22,7 +23,32 @@ export function refusal(
   return `This agent's permissions are "${floor}": ${call.tool} is not allowed. Tell whoever asked, with fleet_send.`;
 }
 
+/**
+ * Pi itself understands `~`, `@`, `file:` and unusual blanks in a path; whatever it might read otherwise than we do is
+ * refused. Links are followed, so that a link inside the folder leads nowhere else.
+ */
 function isBelow(folder: string, path: string): boolean {
-  const way = relative(folder, resolve(folder, path.replace(/^@/, "")));
+  const plain = path.replace(/^@/, "");
+  if (/^[~@]|^file:|[^\S ]|^ | $/i.test(plain)) return false;
+  const way = relative(real(folder), real(resolve(folder, plain)));
   return way !== "" && !way.startsWith("..") && !isAbsolute(way);
+}
+
+/** The path with the links of its existing part followed. */
+function real(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // A link to nowhere would be written through; what is not there at all is taken as it is named.
+    if (isLink(path)) return "/";
+    return dirname(path) === path ? path : join(real(dirname(path)), basename(path));
+  }
+}
+
+function isLink(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink();
+  } catch {
+    return false;
+  }
 }

@@ -8,6 +8,14 @@ import { openJournal } from "./journal.ts";
 import { textOf, type PiApi, type PiContext } from "./pi-api.ts";
 import { registerFleetTools } from "./tools.ts";
 
+/** A message on its way, with whoever waits to hear of it. */
+interface Handed {
+  id: string;
+  text: string;
+  mode: "next" | "steer";
+  tell: ((reply: Reply) => void) | undefined;
+}
+
 /**
  * Runs inside Pi: takes messages with acknowledgement, says what Pi is doing by Pi's own events, beats, keeps the
  * permission floor. Nothing here may throw into Pi or do slow work in a streaming event.
@@ -18,8 +26,10 @@ export default function mosaic(pi: PiApi): void {
   if (deskFile === undefined) return; // loaded by hand, outside a fleet
   const desk = JSON.parse(readFileSync(deskFile, "utf8")) as ExtensionDesk;
   const journal = openJournal(desk.journal);
-  /** Handed to Pi and not yet seen in the conversation, in Pi's own order, with whoever waits for it. */
-  const pending: { id: string; text: string; tell: ((reply: Reply) => void) | undefined }[] = [];
+  /** Not yet handed to Pi, in the order of acceptance; and handed, not yet seen in the conversation. */
+  const waiting: Handed[] = [];
+  const pending: Handed[] = [];
+  let starting = false;
   let context: PiContext | undefined;
   let state = "starting";
   let since = Date.now();
@@ -52,10 +62,41 @@ export default function mosaic(pi: PiApi): void {
     replace(desk.beat.path, text);
   }
 
-  function hand(message: { id: string; text: string; mode: "next" | "steer" }, tell?: (reply: Reply) => void): void {
-    pending.push({ id: message.id, text: message.text, tell });
-    const busy = context !== undefined && !context.isIdle();
-    pi.sendUserMessage(message.text, busy ? { deliverAs: message.mode === "steer" ? "steer" : "followUp" } : undefined);
+  /** Takes a message in: a steering one goes into the running turn, any other waits until Pi has settled. */
+  function take(message: Handed): void {
+    if (message.mode === "steer" && context?.isIdle() === false) {
+      pending.push(message);
+      pi.sendUserMessage(message.text, { deliverAs: "steer" });
+    } else {
+      waiting.push(message);
+      handNext();
+    }
+  }
+
+  /**
+   * Hands Pi one message when it is idle, the next one when that turn has settled. Pi's own queue is not used for these:
+   * at an interruption Pi would empty it into the editor, and two messages at once are one too many for it.
+   */
+  function handNext(): void {
+    if (starting || context === undefined || !context.isIdle() || state === "draining") return;
+    const next = waiting.shift();
+    if (next === undefined) return;
+    starting = true;
+    pending.push(next);
+    pi.sendUserMessage(next.text);
+  }
+
+  /** Once Pi has settled, a steering message that it gave back into the editor is taken out of there and waits its turn. */
+  function settle(): void {
+    starting = false;
+    const back = pending.splice(0);
+    if (back.length > 0 && context !== undefined) {
+      const draft = back.reduce((text, { text: ours }) => text.replace(ours, ""), context.ui.getEditorText());
+      context.ui.setEditorText(draft.replace(/^\s+/, ""));
+      waiting.unshift(...back);
+    }
+    // Pi is idle only once its own handlers have returned.
+    setImmediate(handNext);
   }
 
   function serve(request: Request, answer: (reply: Reply) => void): void {
@@ -79,7 +120,7 @@ export default function mosaic(pi: PiApi): void {
           return answer({ type: seen === "delivered" ? "delivered" : "duplicate", id: request.id });
         journal.keep({ at: Date.now(), kind: "accepted", id: request.id, text: request.text, mode: request.mode });
         answer({ type: "accepted", id: request.id });
-        return hand(request, answer);
+        return take({ id: request.id, text: request.text, mode: request.mode, tell: answer });
       }
       case "interrupt": {
         const busy = context !== undefined && !context.isIdle();
@@ -114,7 +155,7 @@ export default function mosaic(pi: PiApi): void {
 
   /** What was accepted before a crash and is not in Pi's own file is handed over again; what is, is settled. */
   function replay(now: PiContext): void {
-    for (const line of lost(now)) hand(line);
+    for (const line of lost(now)) take({ ...line, tell: undefined });
   }
 
   /** Compares what was accepted with the conversation, notes what is in it, and answers what is not. */
@@ -140,13 +181,15 @@ export default function mosaic(pi: PiApi): void {
     const at = pending.findIndex((one) => one.text === text);
     const [found] = at < 0 ? [] : pending.splice(at, 1);
     if (found === undefined) return;
+    starting = false;
     journal.keep({ at: Date.now(), kind: "delivered", id: found.id });
     found.tell?.({ type: "delivered", id: found.id });
   });
   pi.on("agent_start", () => enter("working"));
-  pi.on("agent_settled", () =>
-    enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle"),
-  );
+  pi.on("agent_settled", () => {
+    enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle");
+    settle();
+  });
   pi.on("message_end", ({ message }) => {
     if (message.role !== "assistant") return;
     lastStatus = message.stopReason === "error" ? statusOf(message.errorMessage) : 200;

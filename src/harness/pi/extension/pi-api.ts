@@ -15,7 +15,11 @@ export interface PiContext {
     getBranch(): readonly { type: string; message?: PiMessage }[];
   };
   getContextUsage(): { tokens: number | null; percent: number | null } | undefined;
-  ui: { setStatus(key: string, text: string | undefined): void };
+  ui: {
+    setStatus(key: string, text: string | undefined): void;
+    getEditorText(): string;
+    setEditorText(text: string): void;
+  };
 }
 
 export interface PiMessage {
