@@ -1,6 +1,7 @@
 import type { Finding } from "../fleet/finding.ts";
 import { painter } from "../lib/text.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 /** `verify`: is the fleet as declared, and does every agent answer? */
 export async function verify(context: Context, options: { json?: true | undefined }): Promise<number> {
@@ -22,7 +23,7 @@ function show(
 ): number {
   const bad = findings.filter((one) => one.level === "bad");
   if (options.json) {
-    context.out(`${JSON.stringify({ version: 1, ok: bad.length === 0, findings }, undefined, 2)}\n`);
+    printJson(context, { version: 1, ok: bad.length === 0, findings });
   } else {
     const paint = painter(context.color);
     const marks = { good: paint("green", "ok  "), note: paint("yellow", "note"), bad: paint("red", "bad ") };

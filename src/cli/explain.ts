@@ -6,6 +6,7 @@ import { observe } from "../fleet/observe.ts";
 import { age, painter, table, tame } from "../lib/text.ts";
 import type { Rung } from "../status/derive.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 /** How much of a dying screen is worth reading at once. */
 const lastWords = 15;
@@ -25,9 +26,17 @@ export async function explain(context: Context, name: string, options: { json?: 
       note: rung.note,
     });
     const [decided, others] = [iso(derived.decided), derived.others.map(iso)];
-    context.out(
-      `${JSON.stringify({ version: 1, agent: name, state: derived.state, decided, others, drift: status.drift, restarts: unit.restarts, exit: unit.exit ?? null, screen: screen ?? null }, undefined, 2)}\n`,
-    );
+    printJson(context, {
+      version: 1,
+      agent: name,
+      state: derived.state,
+      decided,
+      others,
+      drift: status.drift,
+      restarts: unit.restarts,
+      exit: unit.exit ?? null,
+      screen: screen ?? null,
+    });
     return 0;
   }
   const paint = painter(context.color);

@@ -16,6 +16,7 @@ import {
 import { FleetError } from "../lib/errors.ts";
 import { painter, table } from "../lib/text.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 /** Every answer of the wizard, as a flag. */
 export interface InitOptions {
@@ -82,9 +83,18 @@ async function finish(context: Context, made: Draft, options: InitOptions & { qu
   if (options.json) {
     const { fleet, preset, agents, warnings } = made.roster;
     const short = agents.map(({ name, role, runtime, workdir }) => ({ name, role, runtime, workdir }));
-    context.out(
-      `${JSON.stringify({ version: 1, path: made.path, changed, written: changed && !options.dryRun, fleet, type: preset ?? null, agents: short, missing: made.missing, warnings, diff: diffOf(made) }, undefined, 2)}\n`,
-    );
+    printJson(context, {
+      version: 1,
+      path: made.path,
+      changed,
+      written: changed && !options.dryRun,
+      fleet,
+      type: preset ?? null,
+      agents: short,
+      missing: made.missing,
+      warnings,
+      diff: diffOf(made),
+    });
     return 0;
   }
   for (const one of made.missing) context.err(`${one.runtime} is not installed. Next: ${one.install}\n`);

@@ -3,6 +3,7 @@ import { observe } from "../fleet/observe.ts";
 import { supported } from "../harness/index.ts";
 import { painter, table } from "../lib/text.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 const signs = { start: "+", stop: "-", restart: "~" } as const;
 const styles = { start: "green", stop: "red", restart: "yellow" } as const;
@@ -20,9 +21,7 @@ export async function showPlan(context: Context, options: { json?: true | undefi
       why: one.unit.quarantined ? `held: ${one.unit.quarantined.why}` : "stopped on purpose",
     }));
   if (options.json) {
-    context.out(
-      `${JSON.stringify({ version: 1, fleet: roster.fleet, changes, left, warnings: roster.warnings }, undefined, 2)}\n`,
-    );
+    printJson(context, { version: 1, fleet: roster.fleet, changes, left, warnings: roster.warnings });
     return 0;
   }
   const paint = painter(context.color);

@@ -9,6 +9,7 @@ import { painter, table } from "../lib/text.ts";
 import { setValue } from "../roster/edit.ts";
 import { findPresets } from "../roster/preset.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 const look = ({ world }: Context) => findPresets({ shipped: world.assets.presets, yours: world.home.presets });
 
@@ -25,7 +26,7 @@ export async function list(context: Context, options: { json?: true | undefined 
       path,
       agents: preset.agents.map((agent) => agent.name),
     }));
-    context.out(`${JSON.stringify({ version: 1, presets: rows }, undefined, 2)}\n`);
+    printJson(context, { version: 1, presets: rows });
     return 0;
   }
   const paint = painter(context.color);

@@ -4,6 +4,7 @@ import { runtimes } from "../contract/agent.ts";
 import type { SendMode } from "../contract/command.ts";
 import { FleetError } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 const jsonFlag = ["--json", "print the stable JSON contract"] as const;
 const examples = (...lines: string[]): string =>
@@ -203,7 +204,7 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .addHelpText("after", examples("schema > roster.schema.json"))
     .action(async () => {
       const { rosterJsonSchema } = await import("../roster/schema.ts");
-      context.out(`${JSON.stringify(rosterJsonSchema(), undefined, 2)}\n`);
+      printJson(context, rosterJsonSchema());
     });
   fleet
     .command("serve")

@@ -1,6 +1,7 @@
 import type { AgentStatus, FleetState } from "../contract/state.ts";
 import { age, painter, table, type Style } from "../lib/text.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 const colors: Partial<Record<AgentStatus["state"], Style>> = {
   idle: "green",
@@ -29,7 +30,8 @@ export async function ps(
     return 0;
   }
   const state = await context.control.state();
-  context.out(options.json ? `${JSON.stringify(state, undefined, 2)}\n` : renderFleet(state, context));
+  if (options.json) printJson(context, state);
+  else context.out(renderFleet(state, context));
   return 0;
 }
 

@@ -1,7 +1,10 @@
+import type { AgentStatus } from "../contract/state.ts";
 import { namedAgent } from "../fleet/names.ts";
 import { observe } from "../fleet/observe.ts";
+import { harnessOf, supported } from "../harness/index.ts";
 import { painter, table } from "../lib/text.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 /** `status`: the fleet in a few lines; with a name, one agent in full. */
 export async function status(
@@ -13,15 +16,22 @@ export async function status(
   const paint = painter(context.color);
   if (name !== undefined) {
     const one = namedAgent(seen.agents, name).status;
-    if (options.json) context.out(`${JSON.stringify({ version: 1, agent: one }, undefined, 2)}\n`);
-    else context.out(table(Object.entries(one).map(([key, value]) => [paint("bold", key), plain(value)])));
+    const capabilities = await capabilitiesOf(one.runtime);
+    if (options.json) printJson(context, { version: 1, agent: one, capabilities });
+    else {
+      const rows = Object.entries({ ...one, capabilities }).map(([key, value]) => [paint("bold", key), plain(value)]);
+      context.out(table(rows));
+    }
     return 0;
   }
   const daemon = await context.isDaemonUp();
   if (options.json) {
-    context.out(
-      `${JSON.stringify({ ...seen.state, daemon: { up: daemon }, supervisor: context.world.supervisor.kind, roster: context.world.home.roster }, undefined, 2)}\n`,
-    );
+    printJson(context, {
+      ...seen.state,
+      daemon: { up: daemon },
+      supervisor: context.world.supervisor.kind,
+      roster: context.world.home.roster,
+    });
     return 0;
   }
   const counts = Map.groupBy(seen.agents, (one) => one.derived.state);
@@ -47,6 +57,11 @@ export async function status(
   else if (!daemon && seen.agents.some((one) => one.unit.wanted === "up"))
     context.err("Nothing restarts agents that end while the daemon is down. Next: mosaic fleet start\n");
   return 0;
+}
+
+/** What the adapter can do; null for a runtime that this version cannot run. */
+async function capabilitiesOf(runtime: AgentStatus["runtime"]): Promise<object | null> {
+  return supported.includes(runtime) ? (await harnessOf(runtime)).capabilities : null;
 }
 
 function plain(value: unknown): string {

@@ -7,6 +7,7 @@ import { observe } from "../fleet/observe.ts";
 import { harnessOf } from "../harness/index.ts";
 import { painter, tame } from "../lib/text.ts";
 import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
 
 /** `tail`: the native transcript where the harness keeps one, else the terminal's text. */
 export async function tail(
@@ -24,7 +25,7 @@ export async function tail(
   if (one.unit.process === "none" && !harness.capabilities.transcript) return lastScreen(context, name, options);
   const said = await harness.tail(deskOf(world, roster.fleet, agent), options.lines);
   if (options.json) {
-    context.out(`${JSON.stringify({ version: 1, agent: name, said }, undefined, 2)}\n`);
+    printJson(context, { version: 1, agent: name, said });
     return 0;
   }
   if (said.length === 0) context.err(`Nothing was said yet. Next: mosaic fleet send ${name} "…"\n`);
@@ -48,7 +49,7 @@ function lastScreen(context: Context, name: string, options: { lines: number; js
   }
   const lines = text === "" ? [] : text.split("\n").slice(-options.lines);
   const said = lines.map((line) => ({ who: "agent", text: line }));
-  if (options.json) context.out(`${JSON.stringify({ version: 1, agent: name, said }, undefined, 2)}\n`);
+  if (options.json) printJson(context, { version: 1, agent: name, said });
   else context.out(lines.map((line) => `${tame(line)}\n`).join(""));
   if (lines.length === 0) context.err(`Nothing was said yet. Next: mosaic fleet start ${name}\n`);
   return 0;
