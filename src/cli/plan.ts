@@ -1,5 +1,5 @@
-import { planOf } from "../fleet/control.ts";
 import { observe } from "../fleet/observe.ts";
+import { planOf } from "../fleet/plan-of.ts";
 import { supported } from "../harness/index.ts";
 import { painter, table } from "../lib/text.ts";
 import type { Context } from "./context.ts";

@@ -10,7 +10,7 @@ import { FleetError } from "../lib/errors.ts";
 import { privateFolder } from "../lib/folder.ts";
 import { beatPath } from "../status/beat.ts";
 import { launchScript, quote } from "../supervisor/launch-script.ts";
-import type { Unit } from "../supervisor/supervisor.ts";
+import type { Unit, UnitView } from "../supervisor/supervisor.ts";
 import { agentSecrets, agentToken } from "./credentials.ts";
 import { findHarness } from "./find-harness.ts";
 import type { World } from "./world.ts";
@@ -72,6 +72,11 @@ export function launchedAs(world: World, name: string): { agent: Agent; version:
   } catch {
     return undefined;
   }
+}
+
+/** The agent as it runs: a running one is what it was launched as, whatever the roster says meanwhile. */
+export function asLaunched(world: World, one: { agent: Agent; unit: UnitView }): Agent {
+  return one.unit.process === "none" ? one.agent : (launchedAs(world, one.agent.name)?.agent ?? one.agent);
 }
 
 function requireFolder(agent: Agent): void {
