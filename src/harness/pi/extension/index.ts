@@ -2,19 +2,12 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 
 import { formatBeat } from "../../../contract/beat.ts";
 import type { ExtensionDesk, Reply, Request } from "../wire.ts";
+import { openDelivery } from "./delivery.ts";
 import { refusal } from "./gate.ts";
 import { openInbox } from "./inbox.ts";
 import { openJournal } from "./journal.ts";
-import { textOf, type PiApi, type PiContext } from "./pi-api.ts";
+import type { PiApi, PiContext } from "./pi-api.ts";
 import { registerFleetTools } from "./tools.ts";
-
-/** A message on its way, with whoever waits to hear of it. */
-interface Handed {
-  id: string;
-  text: string;
-  mode: "next" | "steer";
-  tell: ((reply: Reply) => void) | undefined;
-}
 
 /**
  * Runs inside Pi: takes messages with acknowledgement, says what Pi is doing by Pi's own events, beats, keeps the
@@ -26,10 +19,7 @@ export default function mosaic(pi: PiApi): void {
   if (deskFile === undefined) return; // loaded by hand, outside a fleet
   const desk = JSON.parse(readFileSync(deskFile, "utf8")) as ExtensionDesk;
   const journal = openJournal(desk.journal);
-  /** Not yet handed to Pi, in the order of acceptance; and handed, not yet seen in the conversation. */
-  const waiting: Handed[] = [];
-  const pending: Handed[] = [];
-  let starting = false;
+  const delivery = openDelivery(pi, journal, () => context);
   let context: PiContext | undefined;
   let state = "starting";
   let since = Date.now();
@@ -41,7 +31,7 @@ export default function mosaic(pi: PiApi): void {
     if (next === state) return;
     state = next;
     since = Date.now();
-    journal.keep({ at: since, kind: "state", state });
+    journal.note({ at: since, kind: "state", state });
     beat();
   };
   const modelOf = () => (context?.model ? `${context.model.provider}/${context.model.id}` : undefined);
@@ -60,43 +50,6 @@ export default function mosaic(pi: PiApi): void {
       context: typeof usage === "number" ? `${Math.round(usage)}%` : undefined,
     });
     replace(desk.beat.path, text);
-  }
-
-  /** Takes a message in: a steering one goes into the running turn, any other waits until Pi has settled. */
-  function take(message: Handed): void {
-    if (message.mode === "steer" && context?.isIdle() === false) {
-      pending.push(message);
-      pi.sendUserMessage(message.text, { deliverAs: "steer" });
-    } else {
-      waiting.push(message);
-      handNext();
-    }
-  }
-
-  /**
-   * Hands Pi one message when it is idle, the next one when that turn has settled. Pi's own queue is not used for these:
-   * at an interruption Pi would empty it into the editor, and two messages at once are one too many for it.
-   */
-  function handNext(): void {
-    if (starting || context === undefined || !context.isIdle() || state === "draining") return;
-    const next = waiting.shift();
-    if (next === undefined) return;
-    starting = true;
-    pending.push(next);
-    pi.sendUserMessage(next.text);
-  }
-
-  /** Once Pi has settled, a steering message that it gave back into the editor is taken out of there and waits its turn. */
-  function settle(): void {
-    starting = false;
-    const back = pending.splice(0);
-    if (back.length > 0 && context !== undefined) {
-      const draft = back.reduce((text, { text: ours }) => text.replace(ours, ""), context.ui.getEditorText());
-      context.ui.setEditorText(draft.replace(/^\s+/, ""));
-      waiting.unshift(...back);
-    }
-    // Pi is idle only once its own handlers have returned.
-    setImmediate(handNext);
   }
 
   function serve(request: Request, answer: (reply: Reply) => void): void {
@@ -120,7 +73,7 @@ export default function mosaic(pi: PiApi): void {
           return answer({ type: seen === "delivered" ? "delivered" : "duplicate", id: request.id });
         journal.keep({ at: Date.now(), kind: "accepted", id: request.id, text: request.text, mode: request.mode });
         answer({ type: "accepted", id: request.id });
-        return take({ id: request.id, text: request.text, mode: request.mode, tell: answer });
+        return delivery.take({ id: request.id, text: request.text, mode: request.mode, tell: answer });
       }
       case "interrupt": {
         const busy = context !== undefined && !context.isIdle();
@@ -150,53 +103,21 @@ export default function mosaic(pi: PiApi): void {
     now.ui.setStatus("mosaic", `${desk.fleet}: ${desk.agent}`);
     enter("idle");
     beat();
-    replay(now);
+    delivery.replay(now);
   });
 
-  /** What was accepted before a crash and is not in Pi's own file is handed over again; what is, is settled. */
-  function replay(now: PiContext): void {
-    for (const line of lost(now)) take({ ...line, tell: undefined });
-  }
-
-  /** Compares what was accepted with the conversation, notes what is in it, and answers what is not. */
-  function lost(now: PiContext) {
-    const there = now.sessionManager
-      .getBranch()
-      .flatMap((entry) => (entry.message?.role === "user" ? [entry.message] : []));
-    return journal.open().filter((line) => {
-      const found = there.findIndex(
-        (message) => textOf(message) === line.text && (message.timestamp ?? line.at) >= line.at,
-      );
-      if (found < 0) return true;
-      there.splice(found, 1);
-      if (journal.seen(line.id) !== "delivered") journal.keep({ at: Date.now(), kind: "delivered", id: line.id });
-      journal.keep({ at: Date.now(), kind: "saved", id: line.id });
-      return false;
-    });
-  }
-
   pi.on("message_start", ({ message }) => {
-    if (message.role !== "user") return;
-    const text = textOf(message);
-    const at = pending.findIndex((one) => one.text === text);
-    const [found] = at < 0 ? [] : pending.splice(at, 1);
-    if (found === undefined) return;
-    starting = false;
-    journal.keep({ at: Date.now(), kind: "delivered", id: found.id });
-    found.tell?.({ type: "delivered", id: found.id });
+    if (message.role === "user") delivery.entered(message);
   });
   pi.on("agent_start", () => enter("working"));
   pi.on("agent_settled", () => {
     enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle");
-    settle();
+    delivery.settled();
   });
   pi.on("message_end", ({ message }) => {
     if (message.role !== "assistant") return;
     lastStatus = message.stopReason === "error" ? statusOf(message.errorMessage) : 200;
-    // With an answer the conversation is in Pi's file, so what was delivered before it is there too.
-    for (const line of journal.open()) {
-      if (journal.seen(line.id) === "delivered") journal.keep({ at: Date.now(), kind: "saved", id: line.id });
-    }
+    delivery.answered();
   });
   pi.on("model_select", () => beat());
   pi.on("ui_prompt_start", () => {

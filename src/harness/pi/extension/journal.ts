@@ -6,8 +6,10 @@ const rotateAt = 4 * 1024 * 1024;
 
 /** What this agent accepted and what became of it; survives Pi's own death. */
 export interface Journal {
-  /** On disk when it returns. */
+  /** On disk when it returns; throws where it cannot be, so that nothing is acknowledged that is not there. */
   keep(line: JournalLine): void;
+  /** The same for what happened anyway: a full disk must not throw into Pi. */
+  note(line: JournalLine): void;
   seen(id: string): "accepted" | "delivered" | undefined;
   /** Accepted and not known to be in Pi's session file, oldest first. */
   open(): Extract<JournalLine, { kind: "accepted" }>[];
@@ -26,7 +28,7 @@ export function openJournal(path: string): Journal {
   if (sizeOf(path) > rotateAt) renameSync(path, `${path}.1`);
   // A kill in the middle of the last line must not spoil the next one.
   let torn = endsTorn(path);
-  return {
+  const journal: Journal = {
     keep(line) {
       const file = openSync(path, "a", 0o600);
       try {
@@ -38,9 +40,17 @@ export function openJournal(path: string): Journal {
       }
       learn(line);
     },
+    note(line) {
+      try {
+        journal.keep(line);
+      } catch {
+        learn(line); // known until Pi ends; then the conversation itself is asked
+      }
+    },
     seen: (id) => (delivered.has(id) ? "delivered" : accepted.has(id) ? "accepted" : undefined),
     open: () => [...accepted.values()].filter((line) => !saved.has(line.id)),
   };
+  return journal;
 }
 
 function readLines(path: string): JournalLine[] {
