@@ -18,7 +18,7 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
     if (argv[0] === "complete") return await (await import("./complete.ts")).complete(program, argv, context);
     if (argv.length === 0 || (argv.length === 1 && argv[0] === "fleet")) {
       const shown = argv.length === 0 ? program : program.commands.find((command) => command.name() === "fleet");
-      context.out(shown?.helpInformation() ?? "");
+      shown?.outputHelp();
       return 0;
     }
     await program.parseAsync([...argv], { from: "user" });
@@ -38,7 +38,10 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
       "after",
       "\n--mosaic-home DIR works with every command (default: $MOSAIC_HOME, then ~/.config/mosaic).\n\nStart here:\n  $ mosaic fleet init\n",
     );
-  const fleet = program.command("fleet").description("set up, run and watch the fleet");
+  const fleet = program
+    .command("fleet")
+    .description("set up, run and watch the fleet")
+    .addHelpText("after", examples("init", "start", 'send mos "What is everybody doing?"', "ps --watch"));
   const settle = (command: Command<never, never, never> | Command): void => {
     command
       .exitOverride()
