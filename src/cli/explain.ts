@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 
-import { agentPlace } from "../contract/home.ts";
+import { agentPlace, type AgentPlace } from "../contract/home.ts";
 import { namedAgent } from "../fleet/names.ts";
 import { observe } from "../fleet/observe.ts";
 import { age, painter, table, tame } from "../lib/text.ts";
@@ -16,8 +16,7 @@ export async function explain(context: Context, name: string, options: { json?: 
   const { world } = context;
   const one = namedAgent((await observe(world)).agents, name);
   const { derived, status, unit } = one;
-  const screen =
-    unit.process === "none" && unit.wanted === "up" ? screenOf(agentPlace(world.home, name).screen) : undefined;
+  const screen = unit.process === "none" && unit.wanted === "up" ? screenOf(agentPlace(world.home, name)) : undefined;
   if (options.json) {
     const iso = (rung: Rung) => ({
       source: rung.source,
@@ -63,9 +62,11 @@ export async function explain(context: Context, name: string, options: { json?: 
   return 0;
 }
 
-function screenOf(path: string): string | undefined {
+/** The last screen of the last run; an older run's would tell of something else. */
+function screenOf({ screen, pid }: AgentPlace): string | undefined {
   try {
-    const lines = tame(readFileSync(path, "utf8")).trimEnd().split("\n");
+    if (statSync(screen).mtimeMs < statSync(pid).mtimeMs) return undefined;
+    const lines = tame(readFileSync(screen, "utf8")).trimEnd().split("\n");
     return lines.slice(-lastWords).join("\n");
   } catch {
     return undefined;

@@ -64,7 +64,13 @@ export async function copy(context: Context, from: string, to: string): Promise<
     );
   }
   const path = join(context.world.home.presets, `${to}.yaml`);
-  if (existsSync(path)) throw new FleetError("conflict", `${path} exists already.`, { hint: `edit ${path}` });
+  if (context.by.kind === "agent") {
+    throw new FleetError("conflict", "An agent may not write presets.", { hint: "ask the person who owns the fleet" });
+  }
+  if (from === to || existsSync(path))
+    throw new FleetError("conflict", `There is a preset of that name already.`, {
+      hint: `mosaic fleet preset copy ${from} my-${from}`,
+    });
   writeAtomic(path, setValue(source.text, ["preset", "name"], to));
   context.err(`Wrote ${path}\nNext: edit it, then: mosaic fleet init --type ${to}\n`);
   return 0;

@@ -2,7 +2,7 @@ import { Command, CommanderError, Option } from "@commander-js/extra-typings";
 
 import { runtimes } from "../contract/agent.ts";
 import type { SendMode } from "../contract/command.ts";
-import { FleetError } from "../lib/errors.ts";
+import { exitCodes, FleetError } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { printJson } from "./print-json.ts";
 
@@ -25,7 +25,9 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
     return code;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? 0 : 2; // commander has printed what is wrong, with a suggestion
+    if (error.exitCode === 0) return 0;
+    context.err(`Next: mosaic ${argv[0] === "fleet" ? "fleet " : ""}--help\n`); // what is wrong commander has said
+    return exitCodes.usage;
   }
 }
 
@@ -43,10 +45,7 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .description("set up, run and watch the fleet")
     .addHelpText("after", examples("init", "start", 'send mos "What is everybody doing?"', "ps --watch"));
   const settle = (command: Command<never, never, never> | Command): void => {
-    command
-      .exitOverride()
-      .showHelpAfterError("(add --help for examples)")
-      .configureOutput({ writeOut: context.out, writeErr: context.err });
+    command.exitOverride().showHelpAfterError(false).configureOutput({ writeOut: context.out, writeErr: context.err });
     for (const sub of command.commands) settle(sub as Command);
   };
 

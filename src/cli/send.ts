@@ -8,6 +8,9 @@ const words: Record<Receipt["state"], string> = {
   typed: "typed into its terminal; this program cannot say whether it read it",
 };
 
+/** More than any model reads at once, and what the way into a harness takes as one line. */
+const longest = 1024 * 1024;
+
 const steering = "accepted: it is kept, and goes into the running turn at its next step";
 
 /** `send`: done only when the harness accepted it, and says how far it got. */
@@ -18,6 +21,11 @@ export async function send(
   const text = ask.text.length === 1 && ask.text[0] === "-" ? await readAll(context.stdin) : ask.text.join(" ");
   if (text.trim() === "")
     throw new FleetError("usage", "The message is empty.", { hint: `mosaic fleet send ${ask.agent} "…"` });
+  if (Buffer.byteLength(text) > longest) {
+    throw new FleetError("usage", `The message has ${Buffer.byteLength(text)} bytes; ${longest} is the most.`, {
+      hint: `put it into a file, and send where it is: mosaic fleet send ${ask.agent} "read …"`,
+    });
+  }
   const outcome = await context.control.run(
     { by: context.by, do: "send", agent: ask.agent, text, mode: ask.mode },
     context.progress,

@@ -13,6 +13,11 @@ export async function view(context: Context, name: string, readOnly: boolean): P
       hint: `mosaic fleet start ${name}`,
     });
   }
+  if (context.by.kind === "agent" && !readOnly) {
+    throw new FleetError("conflict", "An agent may not attach to another; it may watch.", {
+      hint: `mosaic fleet watch ${name}`,
+    });
+  }
   if (!context.interactive) {
     throw new FleetError("usage", `${readOnly ? "watch" : "attach"} needs a terminal.`, {
       hint: `mosaic fleet tail ${name}`,

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 
 import { namePattern, runtimes, type Runtime } from "../contract/agent.ts";
@@ -71,6 +71,9 @@ export function checkName(name: string): string {
 
 /** Checks a folder and says how it stands in the roster: `~/…` below the home, absolute elsewhere. */
 export function checkWorkdir(world: World, folder: string, cwd: string): string {
+  if (folder === "") {
+    throw new FleetError("usage", "The work folder has no name.", { hint: "mosaic fleet init --workdir ." });
+  }
   const path =
     folder === "~" || folder.startsWith("~/") ? join(world.home.user, folder.slice(1)) : resolve(cwd, folder);
   let isFolder = false;
@@ -149,7 +152,9 @@ export async function commit(world: World, made: Draft): Promise<void> {
         hint: "mosaic fleet init",
       });
     }
-    writeAtomic(made.path, made.text, { mode: 0o600 });
+    // A roster that lies elsewhere (a link into somebody's dotfiles) is written where it lies.
+    const target = made.before === undefined ? made.path : realpathSync(made.path);
+    writeAtomic(target, made.text, { mode: 0o600 });
     world.log({ event: "roster-written", note: made.path });
   });
 }

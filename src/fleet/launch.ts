@@ -68,7 +68,10 @@ export async function makeUnit(world: World, fleet: string, agent: Agent): Promi
 /** What was launched last, and the version that the CLI named then. */
 export function launchedAs(world: World, name: string): { agent: Agent; version: string | undefined } | undefined {
   try {
-    return JSON.parse(readFileSync(agentPlace(world.home, name).launched, "utf8")) as ReturnType<typeof launchedAs>;
+    const read = JSON.parse(readFileSync(agentPlace(world.home, name).launched, "utf8")) as ReturnType<
+      typeof launchedAs
+    >;
+    return typeof read?.agent?.name === "string" && typeof read.agent.runtime === "string" ? read : undefined;
   } catch {
     return undefined;
   }

@@ -77,7 +77,7 @@ export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
     const settled = await until(
       async () => {
         const [one] = (await observe(world, name)).agents;
-        if (one === undefined || one.derived.state === "starting") return undefined;
+        if (one === undefined || one.derived.state === "starting" || one.derived.state === "unknown") return undefined;
         const young = one.unit.since !== undefined && world.now() - one.unit.since < firstMomentMs;
         return one.derived.state === "running" && young ? undefined : one;
       },

@@ -80,3 +80,39 @@ test("a change names its fields, and the orchestrator starts first", () => {
   expect(changedFields(agentOf("co", { model: "b", prompt: "x" }), agentOf("co"))).toEqual(["model", "prompt"]);
   expect(plan([agentOf("co"), agentOf("mos")], []).map((change) => change.agent)).toEqual(["mos", "co"]);
 });
+
+test("what runs otherwise than the roster says is restarted; who left is stopped, running or wanted", () => {
+  const now = (name: string, more: Partial<Actual>): Actual => ({
+    name,
+    wanted: "up",
+    running: true,
+    quarantined: false,
+    launched: agentOf(name),
+    ...more,
+  });
+  expect(plan([agentOf("mos", { model: "b" })], [now("mos", {})])).toEqual([
+    { kind: "restart", agent: "mos", why: "model changed" },
+  ]);
+  expect(
+    plan([], [now("co", { running: false }), now("x", { wanted: "down" })]).map((one) => [one.kind, one.agent]),
+  ).toEqual([
+    ["stop", "co"],
+    ["stop", "x"],
+  ]);
+});
+
+test.for<[string, Partial<Agent>]>([
+  ["runtime", { runtime: "codex" }],
+  ["model", { model: "m" }],
+  ["workdir", { workdir: "/x" }],
+  ["prompt", { prompt: "p" }],
+  ["command", { command: ["x"] }],
+  ["args", { args: ["x"] }],
+  ["env", { env: { A: "1" } }],
+  ["secrets", { secrets: ["S"] }],
+  ["permissions", { permissions: "read" }],
+  ["restart", { restart: "never" }],
+  ["role", { role: "orchestrator" }],
+])("a change of %s is a change", ([field, change]) => {
+  expect(changedFields(agentOf("co", change), agentOf("co"))).toEqual([field]);
+});

@@ -43,7 +43,9 @@ export function plan(desired: readonly Agent[], actual: readonly Actual[]): Chan
   const changes = first.flatMap((agent): Change[] => {
     const now = real.get(agent.name);
     if (now?.running === true) {
-      if (now.launched === undefined) return [];
+      if (now.launched === undefined) {
+        return [{ kind: "restart", agent: agent.name, why: "it is not known how it was launched" }];
+      }
       const fields = changedFields(agent, now.launched);
       return fields.length === 0 ? [] : [{ kind: "restart", agent: agent.name, why: `${fields.join(", ")} changed` }];
     }

@@ -169,3 +169,26 @@ test("whatever is done to a roster, nobody ever sees one with no orchestrator or
     { numRuns: 60 },
   );
 });
+
+test("a relative work folder is meant from the home; arguments for a harness are not given to a program", () => {
+  const text = `version: 1\nfleet: a\ndefaults: { workdir: src, args: [-x] }\nagents:\n  - { name: mos, role: orchestrator, runtime: pi }\n  - { name: co, runtime: command, command: [cat] }\n`;
+  expect(parseRoster(text, "r", "/h").agents.map((agent) => [agent.workdir, agent.args])).toEqual([
+    ["/h/src", ["-x"]],
+    ["/h/src", []],
+  ]);
+});
+
+test.for<[string, (text: string) => string]>([
+  ["prompt", (text) => setValue(text, ["agents", 1, "prompt"], "mine")],
+  ["permissions", (text) => setValue(text, ["agents", 1, "permissions"], "read")],
+  ["model", (text) => setValue(text, ["agents", 1, "model"], "a/b")],
+])("a worker whose %s a person changed stays at a change of type", ([, touch]) => {
+  const by = (name: string) => presets.find((one) => one.name === name);
+  const [coding, research] = [by("coding"), by("research")];
+  if (coding === undefined || research === undefined) throw new Error("presets are shipped");
+  const text = touch(composeRoster(coding, { name: "a", workdir: "~" }, installed));
+  const name = parseRoster(text, "r", "/h").agents[1]?.name;
+  const after = reviseRoster(text, parseRoster(text, "r", "/h"), { type: research }, coding, installed);
+  expect(parseRoster(after, "r", "/h").agents.map((agent) => agent.name)).toContain(name);
+  expect(parseRoster(after, "r", "/h").agents.map((agent) => agent.name)).not.toContain("reviewer");
+});

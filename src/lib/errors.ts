@@ -31,6 +31,12 @@ const systemFaults: Record<string, string> = {
   EACCES: "permission is denied",
   EPERM: "the operation is not permitted",
   EMFILE: "too many files are open",
+  EISDIR: "it is not a file",
+  EEXIST: "something else of that name is there",
+  ENOENT: "no folder can be made there",
+  ENOTDIR: "a part of the path is not a folder",
+  ELOOP: "its links go in a circle",
+  ENAMETOOLONG: "the name is too long",
 };
 
 /** The system's error code (`ENOENT`, …) where there is one. */

@@ -1,26 +1,20 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { FleetError, systemCode, wordSystemFault } from "./errors.ts";
 
-/** Makes sure of a folder, private to the user where it is made. A read-only disk is said to be one. */
+/**
+ * Makes sure of a folder, private to the user where it is made. Folder by folder: Node's own recursive way says ENOENT
+ * for a read-only disk, and never ends where the kernel refuses new folders altogether (/proc).
+ */
 export function makeFolder(path: string): void {
+  if (existsSync(path) && statSync(path).isDirectory()) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    throw wordSystemFault(systemCode(error) === "ENOENT" ? realFault(path, error) : error, `create ${path}`);
-  }
-}
-
-/** Node says ENOENT for a recursive mkdir on a read-only file system; a plain one says why. */
-function realFault(path: string, error: unknown): unknown {
-  let missing = path;
-  while (dirname(missing) !== missing && !existsSync(dirname(missing))) missing = dirname(missing);
-  try {
-    mkdirSync(missing, { mode: 0o700 });
-    return error;
-  } catch (plain) {
-    return plain;
+    if (systemCode(error) === "EEXIST" && statSync(path).isDirectory()) return; // somebody was faster
+    throw wordSystemFault(error, `create ${path}`);
   }
 }
 

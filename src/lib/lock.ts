@@ -69,7 +69,10 @@ function realFault(error: unknown, folder: string): unknown {
   if ((error.errcode & 0xff) === 13) return Object.assign(new Error(error.message), { code: "ENOSPC" });
   try {
     accessSync(folder, constants.W_OK);
-    return error;
+    return new FleetError("conflict", `A lock in ${folder} is no file of ours.`, {
+      hint: `rm -r ${folder}`,
+      cause: error,
+    });
   } catch (plain) {
     return plain;
   }

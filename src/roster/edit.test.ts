@@ -118,3 +118,9 @@ test("the comment above an agent leaves with it, other comments stay", () => {
 test("an agent that is not there is named", () => {
   expect(() => removeAgent(styles["flow items"], "nobody")).toThrow("No agent is named nobody.");
 });
+
+test("what is added to a file with windows line breaks has them too", () => {
+  const text = styles["windows line breaks"];
+  const grown = setValue(addAgent(text, { name: "zz", runtime: "pi", prompt: "a\nb\n" }), ["supervisor"], "auto");
+  expect(grown.replaceAll("\r\n", "")).not.toContain("\n");
+});

@@ -28,8 +28,11 @@ export function setValue(text: string, path: Path, value: unknown): string {
   const document = parse(text);
   const before = document.toJS() as unknown;
   if (isDeepStrictEqual(document.getIn(path) === undefined ? undefined : jsAt(before, path), value)) return text;
-  const parent = document.getIn(path.slice(0, -1), true) ?? document.contents;
+  const above = path.slice(0, -1);
   const key = path.at(-1);
+  // A map that is not there yet is made with the key in it.
+  if (above.length > 0 && !document.hasIn(above)) return setValue(text, above, { [String(key)]: value });
+  const parent = above.length === 0 ? document.contents : document.getIn(above, true);
   if (key === undefined || !(isMap(parent) || isSeq(parent))) throw refuse(path);
   const old = parent.get(key, true);
   const flow = isFlow(parent);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from "yaml";
@@ -27,6 +27,8 @@ export function loadRoster(path: string, userHome: string): LoadedRoster {
 /** The text of the roster file, or the sentence that says there is none. */
 export function readRosterText(path: string): string {
   try {
+    // A pipe or a device of that name would be read for ever.
+    if (!statSync(path).isFile()) throw Object.assign(new Error(path), { code: "EISDIR" });
     return readFileSync(path, "utf8");
   } catch (error) {
     if (systemCode(error) === "ENOENT") {

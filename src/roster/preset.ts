@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { FleetError, systemCode } from "../lib/errors.ts";
+import { FleetError, systemCode, wordSystemFault } from "../lib/errors.ts";
 import { parseChecked } from "./load.ts";
 import { Preset } from "./schema.ts";
 
@@ -74,6 +74,6 @@ function filesIn(folder: string): string[] {
       .toSorted();
   } catch (error) {
     if (systemCode(error) === "ENOENT") return [];
-    throw error;
+    throw wordSystemFault(error, `read ${folder}`);
   }
 }

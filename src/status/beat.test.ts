@@ -46,3 +46,8 @@ test("what is written is read, and no value can forge a key", () => {
 test("the environment's interval must be a positive number", () => {
   expect(["5", "0.5", "", "0", "-1", "x", undefined].map(beatInterval)).toEqual([5, 0.5, 15, 15, 15, 15, 15]);
 });
+
+test("a beat a little ahead is young, not of a negative age; one far ahead is a clock's fault, and stale", () => {
+  expect(judgeBeat(beat, at - 6_000)).toMatchObject({ health: "healthy", ageMs: 0 });
+  expect(judgeBeat(beat, at - 6_001)).toMatchObject({ health: "stale", ageMs: 0 });
+});

@@ -17,11 +17,12 @@ export type BeatReading =
   | { health: "unknown"; beat?: undefined; ageMs?: undefined }
   | { health: "healthy" | "stale"; beat: Beat; ageMs: number };
 
-/** The reader rule: healthy while no older than three of the intervals recorded in it. A beat from the future is young. */
+/** The reader rule: healthy while no older than three of the intervals recorded in it. A beat from far ahead is a clock's fault. */
 export function judgeBeat(beat: Beat | undefined, now: number): BeatReading {
   if (beat === undefined) return { health: "unknown" };
-  const ageMs = Math.max(0, now - Date.parse(beat.ts));
-  return { health: ageMs <= 3 * beat.interval * 1_000 ? "healthy" : "stale", beat, ageMs };
+  const age = now - Date.parse(beat.ts);
+  const limit = 3 * beat.interval * 1_000;
+  return { health: Math.abs(age) <= limit ? "healthy" : "stale", beat, ageMs: Math.max(0, age) };
 }
 
 /** Reads a beat file; `unknown` where there is none or it cannot be read. */

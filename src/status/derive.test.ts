@@ -70,6 +70,16 @@ describe("the ladder", () => {
       "dead",
     ],
     [
+      "never started",
+      { unit: { ...up, wanted: "never", process: "none" }, beat: noBeat, native: undefined },
+      "stopped",
+    ],
+    [
+      "a state that is none of ours is not believed",
+      { unit: up, beat: beatOf(1, "sleepy"), native: { kind: "absent" } },
+      "unknown",
+    ],
+    [
       "a record that cannot be read",
       { unit: { ...up, readable: false }, beat: beatOf(1, "idle"), native: says("idle") },
       "unknown",
@@ -113,4 +123,9 @@ test("whatever the facts: dead, frozen or silent is never idle, working or runni
       if (state === "idle" || state === "working") expect(now - (decided.at ?? 0)).toBeLessThanOrEqual(45_000);
     }),
   );
+});
+
+test("an answer is evidence of now, however long its state has lasted", () => {
+  const { decided } = derive({ unit: up, beat: noBeat, native: { kind: "state", state: "idle", at: 5, pid: 42 } }, now);
+  expect([decided.source, decided.at]).toEqual(["native", now]);
 });

@@ -11,6 +11,7 @@ export interface Facts {
     since: number | undefined;
     exit: { code: number; at: number } | undefined;
     nextAt: number | undefined;
+    launching?: boolean;
     quarantined: { at: number; why: string } | undefined;
     readable: boolean;
   };
@@ -92,6 +93,7 @@ function processRung({ unit }: Facts, now: number): Rung | undefined {
     };
   if (unit.process === "alive")
     return { source: "process", state: undefined, at: now, note: `process ${unit.pid} lives` };
+  if (unit.launching) return { source: "process", state: "starting", at: now, note: "it is being launched" };
   return { source: "process", state: "dead", at: unit.exit?.at ?? now, note: `no process${exitNote(unit)}` };
 }
 

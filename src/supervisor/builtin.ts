@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { agentPlace, type AgentPlace, type Home } from "../contract/home.ts";
@@ -6,11 +6,20 @@ import type { Terminal } from "../contract/terminal.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 import { FleetError } from "../lib/errors.ts";
 import { makeFolder } from "../lib/folder.ts";
-import { tryLock, withLock } from "../lib/lock.ts";
+import { tryLock, withLock, type Lock } from "../lib/lock.ts";
 import { isGone, isLiving, markedProcesses, processOf, signal } from "../lib/proc.ts";
 import { until } from "../lib/wait.ts";
-import { afterCrash } from "./crashes.ts";
-import { newRecord, processState, readExit, readRecord, readRun, writeRecord, type UnitRecord } from "./records.ts";
+import { afterCrash, longestWaitMs } from "./crashes.ts";
+import {
+  newRecord,
+  processState,
+  readExit,
+  readRecord,
+  readRecordOrNone,
+  readRun,
+  writeRecord,
+  type UnitRecord,
+} from "./records.ts";
 import type { Supervisor, Unit, UnitView } from "./supervisor.ts";
 
 export interface BuiltinSupervisor extends Supervisor {
@@ -46,6 +55,8 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
     const place = placeOf(name);
     makeFolder(home.sockets);
     const before = readRun(place);
+    // What is about to happen is known before it can be seen: a reader between the two finds it starting.
+    writeRecord(place, { ...record, nextAt: undefined, finished: false, launchedAt: now() });
     await terminal.open(at(name), { script: place.script, cwd: "/", env: parts.env });
     const run = await until(
       () => {
@@ -62,7 +73,6 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
         hint: `mosaic fleet explain ${name}`,
       });
     }
-    writeRecord(place, { ...record, nextAt: undefined, finished: false });
   }
 
   /** Ends every process that carries the agent's mark, whatever became of its terminal. Never this process or its parents. */
@@ -83,9 +93,9 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
     const record = readRecord(place);
     const run = readRun(place);
     if (record?.want !== "up" || record.quarantined || record.finished || processState(run) !== "none") return;
-    const key = run && `${run.pid}:${run.started}`;
-    if (record.counted !== key || key === undefined) return count(name, record, key);
-    if (record.nextAt !== undefined && record.nextAt > now()) return;
+    const key = run ? `${run.pid}:${run.started}` : "none";
+    if (record.counted !== key) return count(name, record, key);
+    if (isEarly(record, now())) return;
     let again = { ...record, restarts: record.restarts + 1 };
     try {
       const unit = await parts.remake(name);
@@ -97,6 +107,7 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
       tell({ agent: name, event: "kept-old-launch", note: error instanceof Error ? error.message : String(error) });
     }
     await terminal.close(at(name));
+    await sweep(name); // whatever the last run left behind would be a second one of it
     try {
       await launch(name, again);
       tell({ agent: name, event: "restarted", note: `restart ${again.restarts}` });
@@ -107,15 +118,15 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
   }
 
   /** A crash becomes durable knowledge first, and only then is acted on. */
-  async function count(name: string, record: UnitRecord, key: string | undefined): Promise<void> {
+  async function count(name: string, record: UnitRecord, key: string): Promise<void> {
     const place = placeOf(name);
-    const crashes = [...record.crashes, now()].slice(-20);
+    const crashes = [...record.crashes.filter((time) => time <= now()), now()].slice(-20);
     // The wrapper keeps the last screen before it says the exit code; its own end is the sign that all is said.
     const wrapper = readRun(place)?.wrapper;
     await until(() => (wrapper === undefined || isGone(wrapper) ? true : undefined), { withinMs: 2_000, everyMs: 5 });
     const exit = readExit(place);
     const verdict = afterCrash(crashes, { code: exit?.code, rule: record.restart });
-    const next: UnitRecord = { ...record, crashes, counted: key ?? "none", nextAt: undefined };
+    const next: UnitRecord = { ...record, crashes, counted: key, nextAt: undefined };
     tell({ agent: name, event: "ended", note: exit ? `exit code ${exit.code}` : "it left no exit code" });
     if (verdict.do === "quarantine") {
       writeRecord(place, { ...next, quarantined: { at: now(), why: verdict.why } });
@@ -136,7 +147,7 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
       await locked(unit.name, async () => {
         const place = placeOf(unit.name);
         writeAtomic(place.script, unit.script, { mode: 0o700 });
-        const record = readRecord(place);
+        const record = readRecordOrNone(place);
         writeRecord(place, { ...(record ?? newRecord(unit.restart)), restart: unit.restart });
       });
     },
@@ -144,7 +155,7 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
     start: (name) =>
       locked(name, async () => {
         const place = placeOf(name);
-        const record = readRecord(place);
+        const record = readRecordOrNone(place);
         if (record === undefined)
           throw new FleetError("not-found", `${name} is not installed.`, { hint: "mosaic fleet start" });
         const run = readRun(place);
@@ -161,9 +172,10 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
           return "already";
         }
         // The end of the last run is no crash of this one.
-        const fresh = { ...wanted, restarts: 0, counted: run && `${run.pid}:${run.started}` };
+        const fresh = { ...wanted, restarts: 0, counted: run ? `${run.pid}:${run.started}` : "none" };
         writeRecord(place, fresh);
         await terminal.close(at(name)); // a terminal whose agent is gone holds nothing but its socket
+        await sweep(name);
         await launch(name, fresh);
         tell({ agent: name, event: "started" });
         return "started";
@@ -172,8 +184,9 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
     stop: (name, how) =>
       locked(name, async () => {
         const place = placeOf(name);
-        const record = readRecord(place);
-        if (record !== undefined && (record.want !== "down" || record.quarantined)) {
+        const record = readRecordOrNone(place);
+        if (record === undefined && existsSync(place.unit)) writeRecord(place, newRecord("always"));
+        else if (record !== undefined && (record.want !== "down" || record.quarantined)) {
           writeRecord(place, {
             ...record,
             want: "down",
@@ -233,24 +246,32 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
           continue; // cannot be read: nothing can be said, so nothing is done
         }
         if (record?.want !== "up" || record.quarantined || record.finished) continue;
-        if (record.nextAt !== undefined && record.nextAt > now()) continue;
+        if (isEarly(record, now())) continue;
         const run = readRun(place);
         if (processState(run) !== "none") {
           // Its terminal was taken away and it did not end: nobody could ever see it again.
-          if (run !== undefined && isGone(run.server) && now() - run.at > 5_000) signal(run.pid, "SIGTERM");
+          const lost = run !== undefined && isGone(run.server) ? now() - run.at : 0;
+          if (run !== undefined && lost > 5_000) signal(run.pid, lost > 15_000 ? "SIGKILL" : "SIGTERM");
           continue;
         }
-        const lock = tryLock(lockOf(home, name));
-        if (lock === undefined) continue; // somebody is at it
+        // One agent's fault must not take supervision from the others.
+        let lock: Lock | undefined;
         try {
-          await restart(name);
+          lock = tryLock(lockOf(home, name));
+          if (lock !== undefined) await restart(name); // else somebody is at it
+        } catch (error) {
+          tell({ agent: name, event: "fault", note: error instanceof Error ? error.message : String(error) });
         } finally {
-          lock.release();
+          lock?.release();
         }
       }
     },
   };
 }
+
+/** Still waiting for its next try. A time far ahead is a clock that was set back, and waits for nobody. */
+const isEarly = ({ nextAt }: UnitRecord, now: number): boolean =>
+  nextAt !== undefined && nextAt > now && nextAt - now <= longestWaitMs;
 
 const lockOf = (home: Home, name: string): string => join(home.locks, `${name}.lock`);
 
@@ -264,6 +285,10 @@ function viewOf(place: AgentPlace): UnitView {
   }
   const run = readRun(place);
   const process = processState(run);
+  // Asked to be up, and nobody knows which process it is: that is no word about whether it lives.
+  if (record?.want === "up" && run === undefined && !record.quarantined && !existsSync(place.exit)) {
+    readable = isFresh(record.launchedAt, undefined);
+  }
   return {
     wanted: record?.want ?? "never",
     process,
@@ -271,11 +296,17 @@ function viewOf(place: AgentPlace): UnitView {
     since: process === "none" ? undefined : run?.at,
     restarts: record?.restarts ?? 0,
     exit: process === "none" ? readExit(place) : undefined,
+    launching: process === "none" && record?.want === "up" && isFresh(record.launchedAt, readExit(place)?.at),
     nextAt: record?.nextAt,
     quarantined: record?.quarantined,
     readable,
   };
 }
+
+/** How long a launch may take to say which process it is. */
+const launchMs = 10_000;
+const isFresh = (launchedAt: number | undefined, exitAt: number | undefined): boolean =>
+  launchedAt !== undefined && Date.now() - launchedAt < launchMs && (exitAt ?? 0) < launchedAt;
 
 function ancestors(): Set<number> {
   const found = new Set<number>();

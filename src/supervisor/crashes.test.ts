@@ -34,3 +34,8 @@ test("rules: never leaves all, on-failure leaves what ended well", () => {
   expect(afterCrash([0], { code: 0, rule: "on-failure" }).do).toBe("leave");
   expect(afterCrash([0], { code: undefined, rule: "on-failure" }).do).toBe("restart");
 });
+
+test("a crash exactly one window ago does not count", () => {
+  expect(afterCrash([0, 1, 2, 3, breaker.windowMs], { code: 1, rule: "always" }).do).toBe("restart");
+  expect(afterCrash([1, 2, 3, 4, breaker.windowMs], { code: 1, rule: "always" }).do).toBe("quarantine");
+});

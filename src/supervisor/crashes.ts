@@ -1,7 +1,7 @@
 /** After how many crashes within the window an agent is held, and how long each restart waits. */
 export const breaker = { burst: 5, windowMs: 120_000 } as const;
 const firstWaitMs = 1_000;
-const longestWaitMs = 60_000;
+export const longestWaitMs = 60_000;
 
 /** What to do about an agent that ended by itself. */
 export type Verdict =

@@ -15,6 +15,8 @@ export interface UnitRecord {
   counted: string | undefined;
   nextAt: number | undefined;
   quarantined: { at: number; why: string } | undefined;
+  /** When the last launch began. */
+  launchedAt?: number;
   /** Set once it ended and its rule says to leave it. */
   finished: boolean;
 }
@@ -33,9 +35,23 @@ export const newRecord = (restart: UnitRecord["restart"]): UnitRecord => ({
 /** Undefined where there is none; throws where it cannot be read, since that is not the same. */
 export function readRecord(place: AgentPlace): UnitRecord | undefined {
   try {
-    return JSON.parse(readFileSync(place.unit, "utf8")) as UnitRecord;
+    const record = JSON.parse(readFileSync(place.unit, "utf8")) as Partial<UnitRecord> | null;
+    if ((record?.want !== "up" && record?.want !== "down") || !Array.isArray(record.crashes)) {
+      throw new SyntaxError(`${place.unit} is no record of ours`);
+    }
+    return record as UnitRecord;
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** For whoever says what is wanted now: a record that cannot be understood says nothing, and is replaced. */
+export function readRecordOrNone(place: AgentPlace): UnitRecord | undefined {
+  try {
+    return readRecord(place);
+  } catch (error) {
+    if (error instanceof SyntaxError || systemCode(error) === "EISDIR") return undefined;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -163,6 +164,121 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
       rig.loseDaemon();
       await settled(() => (view("mo").pid !== undefined && view("mo").pid !== mo.pid ? true : undefined));
       expect(view("co")).toMatchObject({ pid: co.pid, restarts: 0 });
+    });
+
+    test("a frozen agent is thawed to save, and its own exit code is kept", async () => {
+      const { supervisor, root, view, stop, install, settled } = setUp();
+      await install("co", `trap 'exit 3' TERM; : >${root}/ready; while :; do sleep 0.05; done`);
+      await supervisor.start("co");
+      await settled(() => existsSync(join(root, "ready")) || undefined);
+      const pid = view("co").pid ?? 0;
+      process.kill(pid, "SIGSTOP");
+      await settled(() => (view("co").process === "frozen" ? true : undefined));
+      await stop("co", async () => void process.kill(pid, "SIGTERM"), 5_000);
+      expect(view("co").exit?.code).toBe(3);
+    });
+
+    test("the first restart is at once, the second waits", async () => {
+      const { supervisor, root, install, settled } = setUp();
+      await install("co", `date +%s%3N >>${root}/runs; test $(wc -l <${root}/runs) -ge 3 && exec sleep 1000; exit 1`);
+      await supervisor.start("co");
+      const runs = () => readFileSync(join(root, "runs"), "utf8").trim().split("\n").map(Number);
+      await settled(() => (existsSync(join(root, "runs")) && runs().length === 3 ? true : undefined));
+      const [first = 0, second = 0, third = 0] = runs();
+      expect(second - first).toBeLessThan(1_000);
+      expect(third - second).toBeGreaterThanOrEqual(1_000);
+    });
+
+    test("an agent that is started again by a person has its crashes forgiven", async () => {
+      const { supervisor, root, view, settled, install } = setUp();
+      await install("co", "exit 9");
+      await supervisor.start("co");
+      await settled(() => view("co").quarantined);
+      await install("co", `test -f ${root}/again && exec sleep 1000; touch ${root}/again; exit 7`);
+      await supervisor.start("co");
+      expect(
+        await settled(() => (view("co").restarts === 1 && view("co").process === "alive" ? true : undefined)),
+      ).toBe(true);
+    });
+
+    test("an agent that outlives its terminal is ended and comes back with one", async () => {
+      const { supervisor, root, home, view, settled, install } = setUp();
+      await install("co", `trap '' HUP; : >${root}/ready; while :; do sleep 0.1; done`);
+      await supervisor.start("co");
+      await settled(() => existsSync(join(root, "ready")) || undefined);
+      const { pid } = view("co");
+      process.kill(Number(/server=(\d+)/.exec(readFileSync(agentPlace(home, "co").pid, "utf8"))?.[1]), "SIGKILL");
+      const again = await settled(() => (view("co").process === "alive" && view("co").pid !== pid ? true : undefined));
+      expect(again).toBe(true);
+    });
+
+    test("Ctrl-C in its terminal ends the agent, not its wrapper: the exit code is kept", async () => {
+      const { supervisor, root, home, view, settled, install } = setUp();
+      await install("co", `trap 'exit 5' INT; : >${root}/ready; while :; do sleep 0.05; done`, "never");
+      await supervisor.start("co");
+      await settled(() => existsSync(join(root, "ready")) || undefined);
+      spawnSync("tmux", ["-S", agentPlace(home, "co").terminal, "send-keys", "-t", "=co:", "C-c"]);
+      await settled(() => (view("co").process === "none" ? true : undefined));
+      expect((await settled(() => view("co").exit))?.code).toBe(5);
+    });
+
+    test("the exit code of an earlier run is not this one's", async () => {
+      const { supervisor, root, home, view, settled, stop, install } = setUp();
+      await install("co", `test -f ${root}/again && exec sleep 1000; touch ${root}/again; exit 3`, "never");
+      await supervisor.start("co");
+      expect((await settled(() => view("co").exit))?.code).toBe(3);
+      await supervisor.start("co");
+      const wrapper = Number(/wrapper=(\d+)/.exec(readFileSync(agentPlace(home, "co").pid, "utf8"))?.[1]);
+      process.kill(wrapper, "SIGKILL");
+      await stop("co");
+      expect(view("co").exit).toBeUndefined();
+    });
+
+    test("a work folder that went away ends the launch with 78, and runs nothing elsewhere", async () => {
+      const { supervisor, root, home, view, settled } = setUp();
+      const script = launchScript(agentPlace(home, "co"), {
+        argv: ["/bin/sh", "-c", `touch ${root}/ran`],
+        cwd: `${root}/gone`,
+        env: { PATH: path, MOSAIC_AGENT: "co", MOSAIC_HOME: home.root },
+      });
+      await supervisor.install({ name: "co", script, cwd: "/", restart: "never" });
+      await expect(supervisor.start("co")).rejects.toThrow("exit code 78");
+      expect(existsSync(join(root, "ran"))).toBe(false);
+      await settled(() => (view("co").process === "none" ? true : undefined));
+      await supervisor.stop("co", { ask: async () => {}, graceMs: 0 });
+    });
+
+    test("one agent's broken record is said to be one, and takes supervision from nobody else", async () => {
+      const { supervisor, home, view, settled, install, stop } = setUp();
+      for (const broken of ["{", '{"want":"up"}']) {
+        await install("aa", "exec sleep 1000");
+        await install("zz", "exec sleep 1000");
+        await supervisor.start("zz");
+        const before = view("zz");
+        writeFileSync(agentPlace(home, "aa").unit, broken);
+        expect(view("aa").readable).toBe(false);
+        process.kill(before.pid ?? 0, "SIGKILL");
+        await settled(() => (view("zz").pid !== undefined && view("zz").pid !== before.pid ? true : undefined));
+        expect(view("zz").process).toBe("alive");
+        // Whatever its record says, a person can stop it and start it again.
+        expect(await stop("aa")).toBe("already");
+        await install("aa", "exec sleep 1000");
+        expect(await supervisor.start("aa")).toBe("started");
+        await stop("aa");
+        await stop("zz");
+      }
+    });
+
+    test("an agent whose pid record is lost is never two, and is not taken for one that keeps crashing", async () => {
+      const { supervisor, home, view, settled, install } = setUp();
+      await install("co", "trap '' HUP TERM; while :; do sleep 0.1; done");
+      await supervisor.start("co");
+      const { pid } = view("co");
+      rmSync(agentPlace(home, "co").pid);
+      await settled(() => (view("co").process === "alive" && view("co").pid !== pid ? true : undefined));
+      expect(view("co")).toMatchObject({ process: "alive", quarantined: undefined });
+      const shells = markedProcesses(["MOSAIC_AGENT=co", `MOSAIC_HOME=${home.root}`]);
+      expect(shells).not.toContain(pid);
     });
 
     test("a frozen agent is neither alive nor dead, and can be stopped", async () => {

@@ -11,6 +11,8 @@ export interface UnitView {
   restarts: number;
   /** The agent's own last exit code, and when. */
   exit: { code: number; at: number } | undefined;
+  /** A launch is under way, and has not said yet which process it is. */
+  launching?: boolean;
   /** When the next try is due, where it waits for one. */
   nextAt: number | undefined;
   /** Set when it crashed too often and is held until a person starts it again. */

@@ -164,3 +164,33 @@ function exists(path: string): true | undefined {
     return undefined;
   }
 }
+
+test("a program that asks for bracketed paste gets one, with the line breaks as they were", async () => {
+  const { at, dir } = await open("mos", "stty raw -echo; printf '\\033[?2004h'; : >ready; exec cat >got");
+  await until(() => exists(join(dir, "ready")), { withinMs: 10_000 });
+  await until(async () => ((await terminal.capture(at)) === undefined ? undefined : true), { withinMs: 1_000 });
+  const got = () => readFileSync(join(dir, "got"), "latin1");
+  // The terminal has to have read the request before the paste: once it has, every paste is bracketed.
+  await until(
+    async () => {
+      await terminal.type(at, "one\ntwo");
+      return got().includes("\u001b[200~one\ntwo\u001b[201~\r") || undefined;
+    },
+    { withinMs: 5_000, everyMs: 100 },
+  );
+  expect(got()).toContain("\u001b[200~one\ntwo\u001b[201~\r");
+});
+
+test("a terminal whose program ended is closed, and does not stay as a corpse", async () => {
+  const { at } = await open("mos", "exit 3");
+  expect(await until(async () => ((await terminal.isOpen(at)) ? undefined : true), { withinMs: 5_000 })).toBe(true);
+});
+
+test("a terminal opened while the last server of that socket still ends stays open", async () => {
+  const { at, dir, tmux } = await open("mos", "exec sleep 1000");
+  for (let round = 0; round < 20; round++) {
+    await tmux("kill-server");
+    await terminal.open(at, { script: join(dir, "run.sh"), cwd: dir, env });
+    expect(await terminal.isOpen(at), `round ${round}`).toBe(true);
+  }
+});

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
@@ -86,6 +86,43 @@ test("a secret without a value is named; with one it reaches that agent only", a
   const environ = async (name: string) => readFileSync(`/proc/${(await rig.agent(name)).pid}/environ`, "utf8");
   expect(await environ("mos")).toContain("MY_KEY=canary value\0");
   expect(await environ("co")).not.toContain("canary");
+});
+
+test("damaged records: unknown is said, start and stop mend it, and there is never a second process", async () => {
+  const rig = makeRig();
+  const unique = `${rig.root}/lives`;
+  const lives = () => spawnSync("pgrep", ["-fc", `/tail -F ${unique}`], { encoding: "utf8" }).stdout.trim();
+  rig.roster(rosterOf(mos, `{ name: co, runtime: command, command: [tail, -F, ${unique}], workdir: ~/work }`));
+  await rig.fleet("start");
+  for (const torn of ["", "{", "null", "[]", '{"want":7}']) {
+    writeFileSync(rig.place("co").unit, torn);
+    expect((await rig.agent("co")).state, torn).toBe("unknown");
+    expect([(await rig.fleet("stop", "co")).code, lives()]).toEqual([0, "0"]);
+    expect((await rig.agent("co")).state).toBe("stopped");
+    writeFileSync(rig.place("co").unit, torn);
+    expect([(await rig.fleet("start", "co")).code, lives()]).toEqual([0, "1"]);
+    expect((await rig.agent("co")).state).toBe("running");
+  }
+  for (const torn of ["", "null", "{", "7"]) {
+    for (const file of [rig.place("co").launched, rig.place("co").prepared, join(rig.home.cache, "roster.json")]) {
+      writeFileSync(file, torn);
+      expect((await rig.agent("co")).state).toBe("running");
+    }
+  }
+  rmSync(rig.place("co").pid);
+  await rig.settled("co", (agent) => agent.state === "running");
+  expect(lives()).toBe("1");
+  writeFileSync(join(rig.home.agents, "x"), "not a folder");
+  expect((await rig.ps()).map((agent) => agent.name)).toEqual(["mos", "co"]);
+  expect([(await rig.fleet("stop")).code, lives()]).toEqual([0, "0"]);
+  rmSync(rig.home.roster);
+  mkdirSync(rig.home.roster);
+  const folder = await rig.fleet("ps");
+  expect([folder.code, folder.err.split("\n")[0]]).toEqual([
+    4,
+    `Cannot read ${rig.home.roster}: it is not a file. Nothing was changed.`,
+  ]);
+  rmSync(rig.home.roster, { recursive: true });
 });
 
 test("an almost right name or verb is suggested", async () => {

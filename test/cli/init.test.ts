@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { until } from "../../src/lib/wait.ts";
 import { parseRoster } from "../../src/roster/load.ts";
 import { tmuxTerminal } from "../../src/terminal/tmux.ts";
-import { bin, makeRig, type Rig } from "../rig.ts";
+import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
 
 const leads = (rig: Rig) =>
   parseRoster(rig.rosterText(), "r", rig.root).agents.filter((agent) => agent.role === "orchestrator");
@@ -138,6 +138,17 @@ agents:
     ]);
     expect(rig.rosterText()).toContain("command: [sleep, '9'] } # mine");
     expect(leads(rig)).toHaveLength(1);
+  });
+
+  test("a roster without defaults takes a work folder; a linked roster is written where it lies", async () => {
+    const rig = makeRig();
+    const text = rosterOf("{ name: mos, role: orchestrator, runtime: command, command: [sleep, '9'] }");
+    mkdirSync(rig.home.fleet, { recursive: true });
+    writeFileSync(join(rig.root, "dotfile.yaml"), text);
+    symlinkSync(join(rig.root, "dotfile.yaml"), rig.home.roster);
+    expect((await rig.fleet("init", "--workdir", "~/work", "--yes")).code).toBe(0);
+    expect(readFileSync(join(rig.root, "dotfile.yaml"), "utf8")).toBe(`${text}defaults: { workdir: ~/work }\n`);
+    expect((await rig.fleet("init", "--workdir", "", "--yes")).code).toBe(2);
   });
 
   test("a broken roster is not written over", async () => {

@@ -3,6 +3,9 @@ import { findExecutable } from "../../lib/find-executable.ts";
 import { signal } from "../../lib/proc.ts";
 import type { Harness } from "../harness.ts";
 
+// oxlint-disable-next-line no-control-regex -- these are what it is about
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
 /** Any program. It lives in a terminal and can be typed to; of what it does nothing is known but that it lives. */
 export const command: Harness = {
   runtime: "command",
@@ -32,11 +35,12 @@ export const command: Harness = {
   async submit({ agent, place, terminal }, { id, text }) {
     const at = { name: agent.name, socket: place.terminal };
     if (!(await terminal.isOpen(at))) {
-      throw new FleetError("unreachable", `${agent.name} is not running.`, {
-        hint: `mosaic fleet start ${agent.name}`,
+      throw new FleetError("unreachable", `The terminal of ${agent.name} cannot be reached; nothing was sent.`, {
+        hint: `mosaic fleet restart ${agent.name}`,
       });
     }
-    await terminal.type(at, text);
+    // Words, not keys: a control character in a message must not interrupt a program or end the paste.
+    await terminal.type(at, text.replaceAll(controls, ""));
     return { id, state: "typed", by: "terminal" };
   },
 

@@ -1,3 +1,7 @@
+import { mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import { expect, test } from "vitest";
 
 import { refusal } from "./gate.ts";
@@ -35,4 +39,20 @@ test.for([
   7,
 ])("edit may not write %s", (path) => {
   expect(may("edit", "edit", { path })).toBe(false);
+});
+
+test("a link inside the folder leads nowhere else, whether or not its end exists", () => {
+  const root = mkdtempSync(join(tmpdir(), "mosaic-gate-"));
+  const folder = join(root, "app");
+  mkdirSync(join(folder, "sub"), { recursive: true });
+  symlinkSync(root, join(folder, "out"));
+  symlinkSync(join(root, "not-yet"), join(folder, "dangling"));
+  symlinkSync(folder, join(root, "way-in"));
+  const edit = (path: string, workdir = folder) => refusal("edit", workdir, { tool: "write", input: { path } });
+  expect([edit("sub/a"), edit("new/deep/a"), edit("a", join(root, "way-in"))]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  for (const path of ["out/a", "out/new/a", "dangling", "dangling/a"]) expect(edit(path), path).toContain("below");
 });

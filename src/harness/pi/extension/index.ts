@@ -65,6 +65,9 @@ export default function mosaic(pi: PiApi): void {
           ...(desk.version !== undefined && { version: desk.version }),
         });
       case "message": {
+        if (typeof request.id !== "string" || typeof request.text !== "string") {
+          return answer({ type: "refused", why: "this is not a message" });
+        }
         if (context === undefined || state === "draining") {
           return answer({ type: "refused", id: request.id, why: `it is ${state}` });
         }

@@ -60,9 +60,12 @@ function readLines(path: string): JournalLine[] {
   } catch {
     return [];
   }
-  return text.split("\n").flatMap((line) => {
+  return text.split("\n").flatMap((line): JournalLine[] => {
     try {
-      return [JSON.parse(line) as JournalLine];
+      const found = JSON.parse(line) as JournalLine | null;
+      if (found?.kind === "state") return [found];
+      if (typeof found?.id !== "string") return [];
+      return found.kind === "accepted" && typeof found.text !== "string" ? [] : [found];
     } catch {
       return []; // the empty end, or a line that a kill cut off: it was never acknowledged
     }
