@@ -188,6 +188,7 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
         if (pid !== undefined) await harness.end(deskOf(world, fleet, agent), pid);
       };
       const did = await world.supervisor.stop(name, { ask, graceMs });
+      harness.tidy?.(deskOf(world, fleet, agent));
       return did === "already"
         ? { agent: name, did: "nothing", note: "it was stopped already" }
         : { agent: name, did: "stopped", note: exitNote(name) };
