@@ -212,7 +212,7 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     const rig = await setUp(agentOf("mos", ", permissions: full"));
     await rig.fleet("send", "mos", "one [[bash sleep 3]] [[say first]]");
     await rig.settled("mos", (agent) => agent.state === "working");
-    expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: it is kept");
+    expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: the harness holds it in memory");
     expect((await rig.fleet("send", "mos", "--steer", "sooner")).code).toBe(0);
     await heard(rig, "mos", "later");
     await isIdle(rig);
@@ -294,7 +294,9 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
 
     await rig.fleet("send", "mos", `try [[write ${rig.root}/work/no x]] [[say gave up]]`);
     await rig.settled("mos", (agent) => agent.state === "waiting-permission");
-    expect((await rig.fleet("send", "mos", "while it waits")).err).toContain("accepted: it is kept");
+    expect((await rig.fleet("send", "mos", "while it waits")).err).toContain(
+      "accepted: the harness holds it in memory",
+    );
     expect((await rig.fleet("interrupt", "mos")).err).toContain("the turn was ended");
     await isIdle(rig);
     expect(existsSync(join(rig.root, "work/no"))).toBe(false);

@@ -32,7 +32,7 @@ export async function deliver(
   const uuid = uuidOf(id);
   const file = () => transcriptOf(conversation, agent.workdir);
   const delivered: Receipt = { id, state: "delivered", by: "claude" };
-  const queued: Receipt = { id, state: "queued", by: "claude" };
+  const queued: Receipt = { id, state: "queued", by: "claude", volatile: true };
   const word = lastWord(place.journal, id);
   if (word?.kind === "delivered") return delivered;
   if (word !== undefined) {
