@@ -7,8 +7,17 @@ import { fileURLToPath } from "node:url";
 
 export const project = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** The Pi that everything is tested on. */
-const pi = { name: "@earendil-works/pi-coding-agent", version: "0.87.1" };
+/**
+ * The CLIs that everything is tested on: the npm package, the file in it that is the command, and what it must run after
+ * an installation without scripts.
+ */
+const clis = {
+  pi: { package: "@earendil-works/pi-coding-agent", version: "0.87.1", bin: "dist/bundle/cli.js", after: undefined },
+  claude: { package: "@anthropic-ai/claude-code", version: "2.1.330", bin: "bin/claude.exe", after: "install.cjs" },
+} as const;
+type Cli = keyof typeof clis;
+
+export const cliNames = Object.keys(clis) as Cli[];
 
 /** True where that program is on the search path. */
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
@@ -38,13 +47,14 @@ export function needPackages(programs: Readonly<Record<string, string>>): boolea
   return still.length === 0;
 }
 
-/** The folder with Pi's command in the project's cache; installed from npm where it is not there yet and that is allowed. */
-export function piFolder(options: { install: boolean }): string | undefined {
-  const folder = join(project, ".cache", `pi-${pi.version}`);
+/** The folder with a CLI's command in the project's cache; installed from npm where it is not there yet and that is allowed. */
+export function cliFolder(name: Cli, options: { install: boolean }): string | undefined {
+  const cli = clis[name];
+  const folder = join(project, ".cache", `${name}-${cli.version}`);
   const bin = join(folder, "bin");
-  if (existsSync(join(bin, "pi"))) return bin;
+  if (existsSync(join(bin, name))) return bin;
   if (!options.install) return undefined;
-  process.stderr.write(`Installing ${pi.name}@${pi.version} from npm into .cache/ (about 160 MB, once)…\n`);
+  process.stderr.write(`Installing ${cli.package}@${cli.version} from npm into .cache/ (some 100 MB, once)…\n`);
   const draft = `${folder}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   const args = [
@@ -55,22 +65,27 @@ export function piFolder(options: { install: boolean }): string | undefined {
     "--no-audit",
     "--no-fund",
     "--loglevel=error",
-    `${pi.name}@${pi.version}`,
+    `${cli.package}@${cli.version}`,
   ];
-  const ran = spawnSync("npm", args, { stdio: ["ignore", "ignore", "inherit"], cwd: draft });
-  const manifest = join(draft, "node_modules", pi.name, "package.json");
+  const stdio = ["ignore", "ignore", "inherit"] as const;
+  const ran = spawnSync("npm", args, { stdio: [...stdio], cwd: draft });
+  const home = join(draft, "node_modules", cli.package);
   // npm may install an older version than was asked without a word: look at what came.
+  const manifest = join(home, "package.json");
   const came =
     ran.status === 0 && existsSync(manifest)
       ? (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version
       : "nothing";
-  if (came !== pi.version) {
+  const { after } = cli;
+  const made =
+    after === undefined || spawnSync(process.execPath, [after], { stdio: [...stdio], cwd: home }).status === 0;
+  if (came !== cli.version || !made) {
     rmSync(draft, { recursive: true, force: true });
-    process.stderr.write(`npm gave ${came} instead of ${pi.name}@${pi.version}.\n`);
+    process.stderr.write(`npm gave ${came} instead of ${cli.package}@${cli.version}, or it could not be set up.\n`);
     return undefined;
   }
   mkdirSync(join(draft, "bin"));
-  symlinkSync(join("..", "node_modules", pi.name, "dist", "bundle", "cli.js"), join(draft, "bin", "pi"));
+  symlinkSync(join("..", "node_modules", cli.package, cli.bin), join(draft, "bin", name));
   rmSync(folder, { recursive: true, force: true });
   renameSync(draft, folder);
   return bin;

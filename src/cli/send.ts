@@ -12,6 +12,11 @@ const words: Record<Receipt["state"], string> = {
 const longest = 1024 * 1024;
 
 const steering = "accepted: it is kept, and goes into the running turn at its next step";
+/** What is only in a harness's memory is not called kept. */
+const inMemory = (text: string) =>
+  text
+    .replace("it is kept, and read", "the harness holds it in memory and reads it")
+    .replace("it is kept,", "the harness holds it in memory,");
 
 /** `send`: done only when the harness accepted it, and says how far it got. */
 export async function send(
@@ -35,7 +40,8 @@ export async function send(
   if (ask.json) context.out(`${JSON.stringify({ version: 1, agent: ask.agent, ...receipt })}\n`);
   else {
     const steered = ask.mode === "steer" && receipt.state === "queued";
-    context.err(`${ask.agent}: ${steered ? steering : words[receipt.state]} (${receipt.id})\n`);
+    const said = steered ? steering : words[receipt.state];
+    context.err(`${ask.agent}: ${receipt.volatile ? inMemory(said) : said} (${receipt.id})\n`);
   }
   return 0;
 }

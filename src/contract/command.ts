@@ -15,7 +15,13 @@ export type Command = { by: Asker } & (
 export type SendMode = "next" | "steer";
 
 /** How far a message got, by the harness's own word; `typed` is all that a plain terminal can say. */
-export type Receipt = { id: string; state: "delivered" | "queued" | "typed"; by: string };
+export type Receipt = {
+  id: string;
+  state: "delivered" | "queued" | "typed";
+  by: string;
+  /** Queued in the harness's memory only: it is lost if that process is killed before it reads it. */
+  volatile?: true;
+};
 
 /** One step of a plan. `why` is a reason for people. */
 export interface Change {

@@ -23,6 +23,7 @@ export function deskOf(world: World, fleet: string, agent: Agent): Desk {
     place: agentPlace(world.home, agent.name),
     beat: { path: beatPath(world.home.run, agent.name), intervalS: world.beatIntervalS },
     terminal: world.terminal,
+    env: { ...world.agentEnv, ...agent.env },
     node: world.search.node,
     mosaic: join(world.home.bin, "mosaic"),
     assets: world.assets,

@@ -1,5 +1,5 @@
 import type { AgentOutcome, Change } from "../contract/command.ts";
-import { harnessOf } from "../harness/index.ts";
+import { harnessOf, supported } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { until } from "../lib/wait.ts";
 import { asLaunched, deskOf, prepare } from "./launch.ts";
@@ -112,6 +112,7 @@ export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
         if (pid !== undefined) await (await harnessOf(agent.runtime)).end(deskOf(world, fleet, agent), pid);
       };
       const did = await world.supervisor.stop(name, { ask, graceMs });
+      if (supported.includes(agent.runtime)) (await harnessOf(agent.runtime)).tidy?.(deskOf(world, fleet, agent));
       return did === "already"
         ? { agent: name, did: "nothing", note: "it was stopped already" }
         : { agent: name, did: "stopped", note: exitNote(name) };

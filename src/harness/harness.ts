@@ -24,6 +24,8 @@ export interface Desk {
   place: AgentPlace;
   beat: { path: string; intervalS: number };
   terminal: Terminal;
+  /** What the agent has of the person's environment and of the roster's: a CLI's own folders are found by it. */
+  env: Readonly<Record<string, string>>;
   node: string;
   /** The `mosaic` that works inside the agent. */
   mosaic: string;
@@ -86,4 +88,6 @@ export interface Harness {
   end(desk: Desk, pid: number): Promise<void>;
   /** The newest lines of the conversation, oldest first. */
   tail(desk: Desk, lines: number): Promise<Said[]>;
+  /** Removes what a CLI that has ended leaves behind (temporary files, a killed one's socket). */
+  tidy?(desk: Desk): void;
 }

@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+
 import type { Terminal, TerminalAt } from "../contract/terminal.ts";
 import { FleetError } from "../lib/errors.ts";
 import { exec, type Ran } from "../lib/exec.ts";
@@ -98,6 +100,8 @@ export function tmuxTerminal(env: { PATH: string }): Terminal {
       await until(async () => ((await tmux(at, ["has-session", "-t", target(at)])).code === 0 ? undefined : true), {
         withinMs: 5_000,
       });
+      // tmux leaves its socket behind; that of a server which still listens is its only way in.
+      if (!(await isListening(at.socket))) rmSync(at.socket, { force: true });
     },
 
     viewer(at, { readOnly }) {

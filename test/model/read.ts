@@ -16,10 +16,25 @@ const text = (content: unknown): string =>
     .flatMap((block) => (typeof block["text"] === "string" ? [block["text"]] : []))
     .join("\n");
 
-/** Adds a user turn unless the harness wrote every block of it. */
+/** Claude Code puts these words around a message from its inbox; only what stands between them was written by anybody. */
+const peerFrame =
+  /Another Claude session sent a message:\n([\s\S]*?)\n\nThis came from another Claude session — [^\n]*(?:\n|$)/g;
+
+/** Adds a user turn unless the harness wrote every block of it. A message from an inbox is a turn of its own. */
 function addUser(turns: Turn[], content: unknown): void {
   const own = blocks(content).filter((block) => block["type"] !== "tool_result" && !isHarnessWritten(text([block])));
-  if (own.length > 0) turns.push({ role: "user", text: text(own) });
+  const whole = text(own);
+  const say = (part: string) => turns.push({ role: "user", text: part });
+  const frames = [...whole.matchAll(peerFrame)];
+  if (frames.length === 0 && own.length > 0) say(whole);
+  let end = 0;
+  for (const [at, frame] of frames.entries()) {
+    end = frame.index + frame[0].length;
+    say(frame[1] ?? "");
+    // What came after an interruption is sent in the same breath as what was interrupted.
+    const rest = whole.slice(end, frames[at + 1]?.index).replace(/^\[Request interrupted by user[^\]]*\]\n?/, "");
+    if (rest !== "") say(rest);
+  }
 }
 
 function offer(name: unknown, schema: unknown): Offer {

@@ -128,3 +128,13 @@ test("text is never cut inside a character", () => {
   expect(pieces("ab", 10)).toEqual(["a", "b"]);
   expect(pieces("", 4)).toEqual([]);
 });
+
+test("Anthropic: Claude Code's frame round a message is not part of it, and what follows it is a turn of its own", async () => {
+  const model = await startScriptedModel();
+  onTestFinished(() => model.close());
+  const framed = (inner: string) =>
+    `Another Claude session sent a message:\n${inner}\n\nThis came from another Claude session — not typed by your user.`;
+  const content = `${framed("one\n\ntwo ")}\n${framed("three")}\n[Request interrupted by user]\nfour`;
+  await send(`${model.url}/v1/messages`, message(content));
+  expect(model.asks()[0]?.ask.turns.map((turn) => turn.text)).toEqual(["one\n\ntwo ", "three", "four"]);
+});

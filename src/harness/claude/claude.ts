@@ -1,0 +1,183 @@
+import { rmSync } from "node:fs";
+
+import type { AgentState } from "../../contract/state.ts";
+import { writeAtomic } from "../../lib/atomic.ts";
+import { FleetError } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
+import { findExecutable, isNodeProgram } from "../../lib/find-executable.ts";
+import { makeFolder } from "../../lib/folder.ts";
+import { withLock } from "../../lib/lock.ts";
+import { signal } from "../../lib/proc.ts";
+import { until } from "../../lib/wait.ts";
+import type { Desk, Harness } from "../harness.ts";
+import { deliver } from "./delivery.ts";
+import { floors, foreseeDialogs, settingsOf, statusLineOf } from "./files.ts";
+import { isAlive } from "./inbox.ts";
+import { configOf, keepConversation, readConversation, transcriptOf } from "./place.ts";
+import { readSession, type Session } from "./registry.ts";
+import { lastFault, readTranscript } from "./transcript.ts";
+
+/** Claude Code (`@anthropic-ai/claude-code`), through its inbox, its registry and its transcript. Measured on 2.1.330. */
+export const claude: Harness = {
+  runtime: "claude",
+  capabilities: { receipts: true, nativeState: true, steer: true, resume: true, transcript: true, beats: true },
+  install: "npm install -g @anthropic-ai/claude-code",
+
+  locate: (_, search) => findExecutable("claude", search.path),
+
+  async version(path, search) {
+    const argv = programOf(path, search.node);
+    const env = { PATH: search.path, HOME: "/nonexistent", ...quiet };
+    const ran = await exec([...argv, "--version"], { env, timeoutMs: 15_000 });
+    return /\d+\.\d+\.\d+\S*/.exec(ran.stdout)?.[0];
+  },
+
+  async launch(desk, found) {
+    const { agent, place } = desk;
+    const { id, config } = keepConversation(desk);
+    foreseeDialogs(configOf(desk).file, agent.workdir);
+    makeFolder(temporary(desk));
+    const [settings, statusLine] = [`${place.dir}/settings.json`, `${place.dir}/status-line.sh`];
+    writeAtomic(statusLine, statusLineOf(desk), { mode: 0o700 });
+    writeAtomic(settings, settingsOf(desk, statusLine));
+    const { mode } = floors[agent.permissions];
+    return {
+      argv: [
+        "/bin/sh",
+        "-c",
+        resumeOrBegin,
+        "claude",
+        config,
+        id,
+        ...programOf(found.path, desk.node),
+        "--name",
+        agent.name,
+        ...(agent.model === undefined ? [] : ["--model", agent.model]),
+        "--permission-mode",
+        mode,
+        "--settings",
+        settings,
+        "--messaging-socket-path",
+        place.inbox,
+        "--append-system-prompt",
+        briefing(desk),
+        ...agent.args,
+      ],
+      env: {
+        ...quiet,
+        CLAUDE_CODE_TMPDIR: temporary(desk),
+        // Claude Code refuses to run without questions as root, unless it is told that nothing is at stake here.
+        ...(mode === "bypassPermissions" && process.getuid?.() === 0 && { IS_SANDBOX: "1" }),
+      },
+      sessionId: id,
+    };
+  },
+
+  async ask({ agent, place }, withinMs) {
+    const conversation = readConversation(place.session);
+    const session = conversation && readSession(conversation.config, place);
+    if (session === undefined || conversation === undefined) return { kind: "absent" };
+    // The registry only changes with the state; that the process behind it still works, its inbox shows.
+    const { messagingSocketPath: socket } = session;
+    if (socket === undefined) return { kind: "absent" };
+    const alive = await isAlive(socket, withinMs);
+    if (alive === "silent") return { kind: "silent", waitedMs: withinMs };
+    if (alive === "absent") return { kind: "absent" };
+    return {
+      kind: "state",
+      state: stateOf(session, () => lastFault(transcriptOf(conversation, agent.workdir))),
+      at: session.statusUpdatedAt ?? Date.now(),
+      pid: session.pid,
+      ...(session.sessionId !== undefined && { session: session.sessionId }),
+      ...(session.version !== undefined && { version: session.version }),
+    };
+  },
+
+  async submit(desk, message) {
+    const { agent, place } = desk;
+    return withLock(`${place.dir}/inbox.lock`, { what: `messages to ${agent.name}`, patienceMs: 60_000 }, async () => {
+      const conversation = readConversation(place.session);
+      const session = conversation && readSession(conversation.config, place);
+      const socket = session?.messagingSocketPath;
+      const alive = socket === undefined ? "absent" : await isAlive(socket, 1_000);
+      if (alive !== "alive" || conversation === undefined || session === undefined || socket === undefined) {
+        const why = alive === "silent" ? "does not answer" : "is not listening";
+        throw new FleetError("unreachable", `${agent.name} ${why}; the message was not sent.`, {
+          hint: `mosaic fleet explain ${agent.name}`,
+        });
+      }
+      return deliver(desk, conversation, { ...session, messagingSocketPath: socket }, message);
+    });
+  },
+
+  async interrupt({ agent, place, terminal }) {
+    const config = readConversation(place.session)?.config;
+    const now = () => (config === undefined ? undefined : readSession(config, place));
+    const before = now();
+    if (before === undefined) {
+      throw new FleetError("unreachable", `${agent.name} does not answer.`, {
+        hint: `mosaic fleet explain ${agent.name}`,
+      });
+    }
+    if (before.status === "idle") return "it was idle; nothing to interrupt";
+    await terminal.press({ name: agent.name, socket: place.terminal }, "Escape");
+    // What waited is taken up at once, so it may be busy again: what counts is that the state has changed since.
+    const ended = () => (now()?.statusUpdatedAt === before.statusUpdatedAt ? undefined : true);
+    const did = await until(ended, { withinMs: 3_000 });
+    return did ? "the turn was ended" : "pressed Escape in its terminal; it goes on";
+  },
+
+  async end(_, pid) {
+    signal(pid, "SIGTERM"); // it saves and tidies up (seen: 0.3 s idle, 0.05 s busy, status 143)
+  },
+
+  async tail({ agent, place }, lines) {
+    const conversation = readConversation(place.session);
+    if (conversation === undefined) {
+      throw new FleetError("not-found", `${agent.name} has no conversation yet.`, {
+        hint: `mosaic fleet send ${agent.name} "…"`,
+      });
+    }
+    const file = transcriptOf(conversation, agent.workdir);
+    return file === undefined ? [] : readTranscript(file, lines);
+  },
+
+  tidy(desk) {
+    rmSync(temporary(desk), { recursive: true, force: true });
+    rmSync(desk.place.inbox, { force: true });
+  },
+};
+
+/** No telemetry and no update by itself inside a fleet: one agent would replace the CLI under all others. */
+const quiet = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDATER: "1" } as const;
+
+/**
+ * Begins the conversation or resumes it. Decided in the terminal at each launch, by whether Claude Code has written it
+ * down: it refuses the one for a conversation that exists, and the other for one that does not.
+ */
+const resumeOrBegin = `config=$1 id=$2
+shift 2
+how=--session-id
+for file in "$config"/projects/*/"$id".jsonl; do [ ! -s "$file" ] || how=--resume; done
+program=$1
+shift
+exec "$program" "$@" "$how" "$id"`;
+
+const programOf = (path: string, node: string): [string, ...string[]] => (isNodeProgram(path) ? [node, path] : [path]);
+
+const temporary = ({ place }: Desk): string => `${place.dir}/tmp`;
+
+function stateOf({ status, waitingFor }: Session, fault: () => number | undefined): AgentState {
+  if (status === "busy") return "working";
+  if (status === "waiting") return waitingFor?.includes("permission") ? "waiting-permission" : "waiting-input";
+  if (status !== "idle") return "unknown"; // a word of a version that we do not know
+  const failed = fault();
+  return failed === 401 || failed === 403 ? "auth-failed" : failed === 429 ? "limited" : "idle";
+}
+
+/** What the model is told of itself: part of the system prompt, so it is kept through compaction. */
+function briefing({ agent, fleet }: Desk): string {
+  return `You are ${agent.name}, the ${agent.role} in the fleet "${fleet}". Others reach you by messages that say who sent them; what you write in your own terminal nobody else sees. Claude Code introduces every message of the fleet as one from another session: those that begin with "Message … from NAME, another agent of your fleet" are from that agent; the others are from the person whose fleet this is.
+
+${agent.prompt ?? ""}`.trim();
+}

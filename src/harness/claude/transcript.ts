@@ -1,0 +1,126 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+
+import type { Said } from "../harness.ts";
+
+/** How far back the end of a conversation is read, however long it has grown. */
+const most = 2 * 1024 * 1024;
+
+interface Part {
+  type: string;
+  text?: string;
+  name?: string;
+  input?: unknown;
+  content?: unknown;
+}
+
+/** One line of a Claude Code transcript, as far as we read it. */
+export interface Row {
+  type?: string;
+  uuid?: string;
+  timestamp?: string;
+  isMeta?: boolean;
+  isSidechain?: boolean;
+  operation?: string;
+  content?: string;
+  apiErrorStatus?: number;
+  origin?: { kind?: string };
+  attachment?: { type?: string; prompt?: unknown; source_uuid?: string };
+  message?: { content?: string | Part[] };
+}
+
+const sizeOf = (file: string): number => {
+  try {
+    return statSync(file).size;
+  } catch {
+    return 0;
+  }
+};
+
+/** Where a transcript ends now; what comes later is read from there. */
+export const endOf = (file: string | undefined): number => (file === undefined ? 0 : sizeOf(file));
+
+/** The whole lines from `start` on. */
+function linesFrom(file: string, start: number): string[] {
+  const handle = openSync(file, "r");
+  try {
+    const { size } = fstatSync(handle);
+    const bytes = Buffer.alloc(Math.max(0, size - start));
+    readSync(handle, bytes, 0, bytes.length, start);
+    return bytes.toString("utf8").split("\n");
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/** Lines are long (Claude Code logs its tools there), so only those are parsed that can hold what is looked for. */
+function parse(line: string): Row | undefined {
+  if (!/"type":"(user|assistant|attachment|queue-operation)"/.test(line)) return undefined;
+  try {
+    return JSON.parse(line) as Row;
+  } catch {
+    return undefined; // the last line while it is being written, or one cut at the front
+  }
+}
+
+/** The rows from `start` on, oldest first. */
+export const rowsFrom = (file: string, start: number): Row[] =>
+  linesFrom(file, start)
+    .map(parse)
+    .filter((row) => row !== undefined);
+
+const rowsAtEnd = (file: string): Row[] => rowsFrom(file, Math.max(0, sizeOf(file) - most));
+
+/** True for the row by which a message of ours entered the conversation, between turns or within one. */
+export const isArrival = (row: Row, uuid: string): boolean =>
+  row.type === "user" ? row.uuid === uuid : row.attachment?.source_uuid === uuid;
+
+/** True where a message is known to be in the conversation already. */
+export const holds = (file: string | undefined, uuid: string): boolean =>
+  file !== undefined && sizeOf(file) > 0 && rowsAtEnd(file).some((row) => isArrival(row, uuid));
+
+/** The HTTP status with which the last request of the conversation failed; undefined where it was answered. */
+export function lastFault(file: string | undefined): number | undefined {
+  if (file === undefined || sizeOf(file) === 0) return undefined;
+  const lines = linesFrom(file, Math.max(0, sizeOf(file) - most));
+  for (const line of lines.toReversed()) {
+    if (!line.includes('"type":"assistant"')) continue;
+    const row = parse(line);
+    if (row?.type === "assistant" && row.isSidechain !== true) return row.apiErrorStatus;
+  }
+  return undefined;
+}
+
+/** What Claude Code puts around a message from its inbox, in the conversation and before the model. */
+const peerFrame =
+  /^Another Claude session sent a message:\n([\s\S]*?)\n\nThis came from another Claude session — [^\n]*$/;
+
+/** The newest lines of a conversation, oldest first. */
+export const readTranscript = (file: string, lines: number): Said[] => rowsAtEnd(file).flatMap(saidIn).slice(-lines);
+
+function saidIn(row: Row): Said[] {
+  const at = row.timestamp;
+  if (row.isSidechain === true) return [];
+  if (row.type === "attachment") {
+    const { type, prompt } = row.attachment ?? {};
+    return type === "queued_command" && typeof prompt === "string" ? [{ who: "user", at, text: prompt }] : [];
+  }
+  const peer = row.origin?.kind === "peer";
+  if ((row.type !== "user" && row.type !== "assistant") || (row.isMeta === true && !peer)) return [];
+  const who = row.type === "assistant" ? "agent" : "user";
+  const content = row.message?.content ?? [];
+  const parts = typeof content === "string" ? [{ type: "text", text: content }] : content;
+  return parts.flatMap((part: Part): Said[] => {
+    if (part.type === "text" && part.text) return [{ who, at, text: peerFrame.exec(part.text)?.[1] ?? part.text }];
+    if (part.type === "tool_use")
+      return [{ who: "tool", at, text: `${part.name ?? "tool"} ${JSON.stringify(part.input ?? {})}` }];
+    if (part.type === "tool_result") return [{ who: "tool", at, text: textOf(part.content) }];
+    return [];
+  });
+}
+
+const textOf = (content: unknown): string =>
+  typeof content === "string"
+    ? content
+    : Array.isArray(content)
+      ? (content as Part[]).map((part) => part.text ?? "").join("")
+      : "";
