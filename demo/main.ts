@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { needPackages, piFolder, project } from "../scripts/machine.ts";
+import { cliFolder, needPackages, project } from "../scripts/machine.ts";
 import { startScriptedModel } from "../test/model/server.ts";
 import { scriptOf } from "./script.ts";
 import { setStage } from "./stage.ts";
@@ -14,7 +14,7 @@ const typed = (args: readonly string[]) =>
   say(`$ mosaic ${args.map((arg) => (/[^\w./~-]/.test(arg) ? JSON.stringify(arg) : arg)).join(" ")}`);
 
 if (!needPackages({ tmux: "tmux" })) process.exit(1);
-const piBin = piFolder({ install: true });
+const piBin = cliFolder("pi", { install: true });
 if (piBin === undefined) process.exit(1);
 
 const ended = new AbortController();

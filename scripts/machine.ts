@@ -7,8 +7,13 @@ import { fileURLToPath } from "node:url";
 
 export const project = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
-/** The Pi that everything is tested on. */
-const pi = { name: "@earendil-works/pi-coding-agent", version: "0.87.1" };
+/** The CLIs that everything is tested on. `file` is the command inside the package. */
+const clis = {
+  pi: { name: "@earendil-works/pi-coding-agent", version: "0.87.1", file: "dist/bundle/cli.js", size: "160 MB" },
+  codex: { name: "@openai/codex", version: "0.169.0", file: "bin/codex.js", size: "400 MB" },
+} as const;
+export type Cli = keyof typeof clis;
+export const everyCli = Object.keys(clis) as Cli[];
 
 /** True where that program is on the search path. */
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
@@ -38,13 +43,14 @@ export function needPackages(programs: Readonly<Record<string, string>>): boolea
   return still.length === 0;
 }
 
-/** The folder with Pi's command in the project's cache; installed from npm where it is not there yet and that is allowed. */
-export function piFolder(options: { install: boolean }): string | undefined {
-  const folder = join(project, ".cache", `pi-${pi.version}`);
+/** The folder with that CLI's command in the project's cache; installed from npm where it is not there yet and that is allowed. */
+export function cliFolder(cli: Cli, options: { install: boolean }): string | undefined {
+  const { name, version, file, size } = clis[cli];
+  const folder = join(project, ".cache", `${cli}-${version}`);
   const bin = join(folder, "bin");
-  if (existsSync(join(bin, "pi"))) return bin;
+  if (existsSync(join(bin, cli))) return bin;
   if (!options.install) return undefined;
-  process.stderr.write(`Installing ${pi.name}@${pi.version} from npm into .cache/ (about 160 MB, once)…\n`);
+  process.stderr.write(`Installing ${name}@${version} from npm into .cache/ (about ${size}, once)…\n`);
   const draft = `${folder}.${process.pid}`;
   mkdirSync(draft, { recursive: true });
   const args = [
@@ -55,22 +61,22 @@ export function piFolder(options: { install: boolean }): string | undefined {
     "--no-audit",
     "--no-fund",
     "--loglevel=error",
-    `${pi.name}@${pi.version}`,
+    `${name}@${version}`,
   ];
   const ran = spawnSync("npm", args, { stdio: ["ignore", "ignore", "inherit"], cwd: draft });
-  const manifest = join(draft, "node_modules", pi.name, "package.json");
+  const manifest = join(draft, "node_modules", name, "package.json");
   // npm may install an older version than was asked without a word: look at what came.
   const came =
     ran.status === 0 && existsSync(manifest)
       ? (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version
       : "nothing";
-  if (came !== pi.version) {
+  if (came !== version) {
     rmSync(draft, { recursive: true, force: true });
-    process.stderr.write(`npm gave ${came} instead of ${pi.name}@${pi.version}.\n`);
+    process.stderr.write(`npm gave ${came} instead of ${name}@${version}.\n`);
     return undefined;
   }
   mkdirSync(join(draft, "bin"));
-  symlinkSync(join("..", "node_modules", pi.name, "dist", "bundle", "cli.js"), join(draft, "bin", "pi"));
+  symlinkSync(join("..", "node_modules", name, file), join(draft, "bin", cli));
   rmSync(folder, { recursive: true, force: true });
   renameSync(draft, folder);
   return bin;

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { needPackages, piFolder, project } from "./machine.ts";
+import { cliFolder, everyCli, needPackages, project } from "./machine.ts";
 
 /**
  * `npm test`: every lane that this machine can run, one after the other (two cores), and loudly which it cannot. With
@@ -16,7 +16,8 @@ const said: string[] = [];
 
 const tmux = needPackages({ tmux: "tmux", git: "git" });
 const ip = needPackages({ ip: "iproute2", unshare: "util-linux" });
-const piBin = piFolder({ install: ci });
+const bins = new Map(everyCli.map((cli) => [cli, cliFolder(cli, { install: ci })]));
+const absent = everyCli.filter((cli) => bins.get(cli) === undefined);
 const scratch = mkdtempSync(join(tmpdir(), "mosaic-test-"));
 
 /** A network with nothing but loopback: what is tested in there provably calls nobody. */
@@ -32,7 +33,9 @@ lane("unit", tmux || "tmux is missing", () => vitest("unit"));
 lane("cli", tmux || "tmux is missing", () => vitest("cli"));
 lane(
   "harness",
-  !tmux ? "tmux is missing" : piBin !== undefined || "Pi is not in .cache/; CI=true npm test installs it",
+  !tmux
+    ? "tmux is missing"
+    : absent.length === 0 || `${absent.join(", ")} not in .cache/; CI=true npm test installs what is missing`,
   () => {
     if (!canCut)
       console.error(
@@ -87,7 +90,7 @@ function vitest(name: string, inside: readonly string[] = []): void {
   const ran = spawnSync(file, rest, {
     cwd: project,
     stdio: "inherit",
-    env: { ...env, ...(piBin !== undefined && { MOSAIC_TEST_PI: piBin }) },
+    env: { ...env, ...Object.fromEntries([...bins].map(([cli, bin]) => [`MOSAIC_TEST_${cli.toUpperCase()}`, bin])) },
   });
   try {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8")) as Record<

@@ -5,6 +5,7 @@ import type { Harness } from "./harness.ts";
 /** Every adapter there is, loaded only when an agent uses it. */
 const adapters: Partial<Record<Runtime, () => Promise<Harness>>> = {
   pi: async () => (await import("./pi/pi.ts")).pi,
+  codex: async () => (await import("./codex/codex.ts")).codex,
   command: async () => (await import("./command/command.ts")).command,
 };
 
@@ -17,7 +18,7 @@ export async function harnessOf(runtime: Runtime): Promise<Harness> {
   if (load === undefined) {
     throw new FleetError(
       "conflict",
-      `This version of mosaic cannot run ${runtime} agents yet; it runs ${supported.join(" and ")}.`,
+      `This version of mosaic cannot run ${runtime} agents yet; it runs ${supported.join(", ")}.`,
       {
         hint: "set another runtime in the roster, then: mosaic fleet plan",
       },

@@ -48,7 +48,7 @@ const deskOf = (rig: Rig, name: string): Desk => ({
   terminal,
   node: process.execPath,
   mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "" },
+  assets: { piExtension: "", codexOpener: "" },
 });
 
 interface Entry {
