@@ -57,12 +57,10 @@ const conversation = (rig: Rig, name: string, who: "user" | "agent"): string[] =
 const answered = (rig: Rig, name: string, count: number) =>
   until(() => (conversation(rig, name, "agent").length >= count ? true : undefined), { withinMs: 60_000 });
 const isIdle = (rig: Rig, name = "mos") => rig.settled(name, (agent) => agent.state === "idle");
-const screenShows = (rig: Rig, text: string) =>
-  until(
-    async () =>
-      (await terminal.capture({ name: "mos", socket: rig.place("mos").terminal })).includes(text) || undefined,
-    { withinMs: 20_000 },
-  );
+const screenShows = (rig: Rig, text: string, name = "mos") =>
+  until(async () => (await terminal.capture({ name, socket: rig.place(name).terminal })).includes(text) || undefined, {
+    withinMs: 20_000,
+  });
 /** Types at a person's pace: Codex takes a burst for a paste, and the Enter after it for a line break. */
 const typeKeys = (rig: Rig, ...keys: string[]) =>
   spawnSync("tmux", ["-S", rig.place("mos").terminal, "send-keys", "-t", "=mos:", ...keys]);
@@ -216,6 +214,7 @@ describe("Codex, for real", () => {
 
   test("what goes beyond the floor waits for permission, and is not done without it", async () => {
     const rig = await setUp(agentOf("mos", ", permissions: read"));
+    await screenShows(rig, "scripted-large");
     const ask = { cmd: "touch no", sandbox_permissions: "require_escalated", justification: "May I?" };
     await rig.fleet("send", "mos", `try [[tool exec_command ${JSON.stringify(ask)}]]`);
     await rig.settled("mos", (agent) => agent.state === "waiting-permission");
@@ -227,6 +226,8 @@ describe("Codex, for real", () => {
 
   test("the permission floor: read runs the shell in Codex's sandbox, which writes nothing; edit writes in its folder", async () => {
     const rig = await setUp(agentOf("mos"), agentOf("re", ", permissions: read"), agentOf("ed", ", permissions: edit"));
+    // A view that has come up must not have changed it.
+    for (const name of ["re", "ed"]) await screenShows(rig, "scripted-large", name);
     await rig.fleet("send", "re", "try [[bash cat /etc/hostname; touch no; mosaic fleet send mos hi]]");
     await rig.fleet("send", "ed", "try [[bash touch yes; touch /etc/mosaic-no; mosaic fleet send mos hi]]");
     await answered(rig, "re", 1);
@@ -234,7 +235,7 @@ describe("Codex, for real", () => {
     expect(existsSync(join(rig.root, "work/no"))).toBe(false);
     expect(existsSync(join(rig.root, "work/yes"))).toBe(true);
     expect(existsSync("/etc/mosaic-no")).toBe(false);
-    // Without network and with the fleet's files out of reach, its own shell cannot report: it must ask.
+    // The sandbox hides the fleet's processes: below full its own shell cannot report without asking.
     expect(conversation(rig, "mos", "user")).toEqual([]);
   });
 

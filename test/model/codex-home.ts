@@ -10,6 +10,9 @@ export function writeCodexHome(home: string, url: string): void {
     `model = "scripted-large"
 model_provider = "scripted"
 model_context_window = 200000
+# What a person may have set for themselves: an agent's floor must win over it.
+approval_policy = "never"
+sandbox_mode = "danger-full-access"
 
 [analytics]
 enabled = false

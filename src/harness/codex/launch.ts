@@ -16,8 +16,8 @@ const floors = {
  * Codex, or a view that is killed, ends no work.
  */
 const script = `
-socket=$1 desk=$2 opener=$3 node=$4 log=$5
-shift 5
+socket=$1 desk=$2 opener=$3 node=$4 log=$5 sandbox=$6 approval=$7
+shift 7
 # The socket is a link to one in a folder of Codex's; a killed server leaves both.
 rm -f "$(readlink "$socket")" "$socket"
 exec 3<&0
@@ -28,7 +28,7 @@ exec 3<&0
     sleep 1
   done
 ) &
-exec "$@" app-server --listen "unix://$socket" </dev/null >"$log" 2>&1 3<&-
+exec "$@" -c "$sandbox" -c "$approval" app-server --listen "unix://$socket" </dev/null >"$log" 2>&1 3<&-
 `;
 
 /** The command line of an agent, and the files that it needs. */
@@ -50,15 +50,19 @@ export function prepareLaunch(desk: Desk, found: Found, program: readonly string
   };
   const deskFile = `${place.dir}/desk.json`;
   writeAtomic(deskFile, JSON.stringify(told));
-  // For the server and for the view alike. Permissions and model are the thread's: a view that names them is refused.
+  // For the server and for the view alike.
   const settings = [
+    // A login shell would read /etc/profile, which forgets where `mosaic` is.
+    "allow_login_shell=false",
     "check_for_update_on_startup=false",
     "analytics.enabled=false",
     "feedback.enabled=false",
     `projects.${JSON.stringify(agent.workdir)}.trust_level="trusted"`,
   ].flatMap((setting) => ["-c", setting]);
   const files = [place.inbox, deskFile, desk.assets.codexOpener, desk.node, `${place.dir}/app-server.log`];
-  return ["/bin/sh", "-c", script, "codex", ...files, ...program, ...settings, ...agent.args];
+  // The server's alone: a view that names them is refused, and one that finds others there would set those.
+  const floor = [`sandbox_mode="${sandbox}"`, `approval_policy="${approvalPolicy}"`];
+  return ["/bin/sh", "-c", script, "codex", ...files, ...floor, ...program, ...settings, ...agent.args];
 }
 
 const roleText = ({ agent, fleet }: Desk): string =>
