@@ -7,7 +7,7 @@ import { signal } from "../../lib/proc.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { converse, Refused, type Line } from "./channel.ts";
 import { prepareLaunch } from "./launch.ts";
-import { remember, seen } from "./receipts.ts";
+import { noteReceipt, receiptOf } from "./receipts.ts";
 import { readSession } from "./session.ts";
 import { look, stateOf } from "./state.ts";
 import { readRollout } from "./transcript.ts";
@@ -55,7 +55,8 @@ export const codex: Harness = {
   },
 
   async submit(desk, { id, text, mode }) {
-    if (seen(desk.place.journal, id)) return { id, state: "delivered", by: "codex" };
+    const before = receiptOf(desk.place.journal, id);
+    if (before !== undefined) return { id, state: before, by: "codex" };
     const state = await atServer(desk, proofMs, async (line, threadId) => {
       const input = { threadId, input: [{ type: "text", text }], clientUserMessageId: id };
       const { thread, turn } = await look(line, threadId);
@@ -78,10 +79,10 @@ export const codex: Harness = {
         method === "item/completed" && isOurs(params["item"], id) ? ("delivered" as const) : undefined,
       );
       await line.call("turn/start", input);
-      remember(desk.place.journal, id);
+      noteReceipt(desk.place.journal, id, "queued"); // taken; its proof may come too late for this line
       return proof;
     });
-    remember(desk.place.journal, id);
+    noteReceipt(desk.place.journal, id, state);
     return { id, state, by: "codex" };
   },
 

@@ -1,15 +1,22 @@
 import { appendFileSync, readFileSync } from "node:fs";
 
-/** True where Codex has taken a message of that id already. */
-export function seen(journal: string, id: string): boolean {
+import type { Receipt } from "../../contract/command.ts";
+
+/** How far a message of that id got already; undefined where Codex has never taken it. */
+export function receiptOf(journal: string, id: string): Receipt["state"] | undefined {
+  let text: string;
   try {
-    return readFileSync(journal, "utf8").includes(`${JSON.stringify(id)}\n`);
+    text = readFileSync(journal, "utf8");
   } catch {
-    return false;
+    return undefined;
   }
+  const noted = (state: Receipt["state"]) => text.includes(lineOf(id, state));
+  return noted("delivered") ? "delivered" : noted("queued") ? "queued" : undefined;
 }
 
-/** Notes that Codex has taken it: Codex itself would take the same id twice. */
-export function remember(journal: string, id: string): void {
-  if (!seen(journal, id)) appendFileSync(journal, `${JSON.stringify(id)}\n`, { mode: 0o600 });
+/** Notes how far it got: Codex itself would take the same id twice. */
+export function noteReceipt(journal: string, id: string, state: Receipt["state"]): void {
+  appendFileSync(journal, lineOf(id, state), { mode: 0o600 });
 }
+
+const lineOf = (id: string, state: Receipt["state"]): string => `${JSON.stringify({ id, state })}\n`;
