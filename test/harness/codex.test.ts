@@ -159,17 +159,29 @@ describe("Codex, for real", () => {
     expect((await rig.fleet("interrupt", "mos")).err).toContain("nothing to interrupt");
   });
 
-  test("kill -9 of the server: back by itself in its own conversation, with no view left over", async () => {
+  test("kill -9 of the server: back by itself in its own conversation, with what waited and one view", async () => {
     const rig = await setUp();
     await rig.fleet("send", "mos", "remember this");
     await answered(rig, "mos", 1);
     const before = await isIdle(rig);
+    await rig.fleet("send", "mos", "stuck [[hang]]");
+    await rig.settled("mos", (agent) => agent.state === "working");
+    expect((await rig.fleet("send", "mos", "kept through a crash")).err).toContain("accepted: it is kept");
     process.kill(before.pid ?? 0, "SIGKILL");
-    const after = await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state === "idle");
-    expect(after.session_id).toBe(before.session_id);
+    await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state !== "starting");
+    await until(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
+      withinMs: 15_000,
+    });
+    const after = await isIdle(rig);
+    expect([after.restarts, after.session_id]).toEqual([1, before.session_id]);
     await rig.fleet("send", "mos", "and now");
-    await answered(rig, "mos", 2);
-    expect(conversation(rig, "mos", "user")).toEqual(["remember this", "and now"]);
+    await answered(rig, "mos", 3);
+    expect(conversation(rig, "mos", "user")).toEqual([
+      "remember this",
+      "stuck [[hang]]",
+      "kept through a crash",
+      "and now",
+    ]);
     const shown = model
       .asks()
       .some(({ ask }) => ask.lastUser === "and now" && ask.turns.some((turn) => turn.text === "remember this"));
