@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { needPackages, cliFolder, project } from "../scripts/machine.ts";
+import { cliFolder, needPackages, project } from "../scripts/machine.ts";
 import { startScriptedModel } from "../test/model/server.ts";
 import { scriptOf } from "./script.ts";
 import { setStage } from "./stage.ts";
@@ -51,7 +51,23 @@ async function play(): Promise<number> {
     typed(["fleet", ...args]);
     return (await stage.mosaic(["fleet", ...args])).code === 0;
   };
-  if (!(await show("init", "--type", "coding", "--name", "demo", "--workdir", ".", "--yes"))) return 1;
+  if (
+    !(await show(
+      "init",
+      "--type",
+      "coding",
+      "--name",
+      "demo",
+      "--workdir",
+      ".",
+      "--runtime",
+      "pi",
+      "--orchestrator-runtime",
+      "pi",
+      "--yes",
+    ))
+  )
+    return 1;
   typed(["fleet", "start"]);
   if (!(await startShowing())) return 1;
   if (!(await show("ps"))) return 1;

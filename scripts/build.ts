@@ -48,5 +48,7 @@ await cli.write({
 });
 const extension = await rolldown({ input: "src/harness/pi/extension/index.ts", platform: "node" });
 await extension.write({ file: `${out}/pi-extension.js`, format: "esm" });
+const opener = await rolldown({ input: "src/harness/codex/open.ts", platform: "node" });
+await opener.write({ file: `${out}/codex-opener.js`, format: "esm" });
 cpSync("src/roster/presets", `${out}/presets`, { recursive: true });
 chmodSync("bin/mosaic.js", 0o755);

@@ -24,7 +24,7 @@ const argv = process.argv.slice(2);
 
 /** What an agent may inherit of the environment in which mosaic was called. Everything else stays outside. */
 const inherited =
-  /^(HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|XDG_(CONFIG|DATA|CACHE|STATE)_HOME|PI_CODING_AGENT_DIR|CLAUDE_CONFIG_DIR|(NO|HTTPS?)_PROXY|(no|https?)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/;
+  /^(HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|XDG_(CONFIG|DATA|CACHE|STATE)_HOME|PI_CODING_AGENT_DIR|CLAUDE_CONFIG_DIR|CODEX_HOME|(NO|HTTPS?)_PROXY|(no|https?)_proxy|SSL_CERT_FILE|NODE_EXTRA_CA_CERTS)$/;
 
 /** `--mosaic-home DIR` wins over MOSAIC_HOME, wherever it stands before a `--`. */
 function takeHomeFlag(): string | undefined {
@@ -75,8 +75,16 @@ function makeWorld(homeFlag: string | undefined): { world: World; builtin: Built
     beatIntervalS: beatInterval(env["MOSAIC_HEARTBEAT_INTERVAL"]),
     agentEnv,
     assets: fromSource
-      ? { piExtension: join(here, "harness/pi/extension/index.ts"), presets: join(here, "roster/presets") }
-      : { piExtension: join(here, "pi-extension.js"), presets: join(here, "presets") },
+      ? {
+          piExtension: join(here, "harness/pi/extension/index.ts"),
+          codexOpener: join(here, "harness/codex/open.ts"),
+          presets: join(here, "roster/presets"),
+        }
+      : {
+          piExtension: join(here, "pi-extension.js"),
+          codexOpener: join(here, "codex-opener.js"),
+          presets: join(here, "presets"),
+        },
     entry: fromSource ? fileURLToPath(import.meta.url) : join(here, "..", "bin", "mosaic.js"),
     log,
   };

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, watch } from "node:fs";
 import { join } from "node:path";
 
 import type { Home } from "../contract/home.ts";
-import { makeUnit } from "../fleet/launch.ts";
+import { deskOf, makeUnit } from "../fleet/launch.ts";
 import type { World } from "../fleet/world.ts";
 import { harnessOf, supported } from "../harness/index.ts";
 import { writeAtomic } from "../lib/atomic.ts";
@@ -17,6 +17,8 @@ import type { Unit } from "../supervisor/supervisor.ts";
 
 /** How often every unit is looked at: a lost terminal leaves no event behind, only a missing process. */
 const lookMs = 250;
+/** How long a harness may take to answer for its beat. */
+const answerMs = 500;
 
 const lockPath = (home: Home): string => join(home.locks, "daemon.lock");
 const pidPath = (home: Home): string => join(home.fleet, "daemon.pid");
@@ -89,14 +91,22 @@ async function beatForOthers(world: World): Promise<void> {
   for (const agent of roster.agents) {
     const unit = units.get(agent.name);
     if (unit?.process !== "alive" || unit.pid === undefined || !supported.includes(agent.runtime)) continue;
-    if ((await harnessOf(agent.runtime)).capabilities.beats) continue;
+    const harness = await harnessOf(agent.runtime);
+    if (harness.capabilities.beats) continue;
+    const desk = deskOf(world, roster.fleet, agent);
+    const answer = harness.capabilities.nativeState ? await harness.ask(desk, answerMs) : undefined;
+    // A beat is the harness's word, passed on: of one that can speak and does not, nothing is said, and its beat grows old.
+    if (answer !== undefined && (answer.kind !== "state" || answer.pid !== unit.pid)) continue;
     const ts = new Date(world.now()).toISOString();
     writeBeat(beatPath(world.home.run, agent.name), {
       ts,
       pid: unit.pid,
       status: "ok",
       interval: world.beatIntervalS,
-      state: "running",
+      state: answer?.state ?? "running",
+      model: answer?.model,
+      session: answer?.session,
+      version: answer?.version,
     });
   }
 }

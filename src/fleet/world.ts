@@ -17,7 +17,7 @@ export interface World {
   beatIntervalS: number;
   /** The person's environment, already reduced to what an agent may have. */
   agentEnv: Readonly<Record<string, string>>;
-  assets: { piExtension: string; presets: string };
+  assets: { piExtension: string; codexOpener: string; presets: string };
   /** The file that Node runs as `mosaic`. */
   entry: string;
   log: (line: Omit<LogLine, "at">) => void;

@@ -30,7 +30,7 @@ export interface Desk {
   /** The `mosaic` that works inside the agent. */
   mosaic: string;
   /** Files that ship with the product. */
-  assets: { piExtension: string };
+  assets: { piExtension: string; codexOpener: string };
 }
 
 /** What the launch wrapper is to run. */

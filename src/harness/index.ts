@@ -6,6 +6,7 @@ import type { Harness } from "./harness.ts";
 const adapters: Partial<Record<Runtime, () => Promise<Harness>>> = {
   claude: async () => (await import("./claude/claude.ts")).claude,
   pi: async () => (await import("./pi/pi.ts")).pi,
+  codex: async () => (await import("./codex/codex.ts")).codex,
   command: async () => (await import("./command/command.ts")).command,
 };
 

@@ -78,7 +78,7 @@ describe("unattended", () => {
     expect(ran.err).toContain("pi is not installed. Next: npm install -g @earendil-works/pi-coding-agent");
     expect(rig.rosterText()).toContain("supervisor: builtin");
     expect((await rig.fleet("init", "--runtime", "vim", "--yes")).code).toBe(2);
-    expect((await rig.fleet("init", "--runtime", "codex", "--yes")).err).toContain("cannot run codex agents yet");
+    expect((await rig.fleet("init", "--runtime", "opencode", "--yes")).err).toContain("cannot run opencode agents yet");
   });
 });
 

@@ -46,7 +46,7 @@ const deskOf = (rig: Rig, name: string): Desk => ({
   env: { HOME: rig.root },
   node: process.execPath,
   mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "" },
+  assets: { piExtension: "", codexOpener: "" },
 });
 
 /** The conversation as Claude Code itself wrote it down, read by the adapter. */

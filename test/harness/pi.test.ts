@@ -49,7 +49,7 @@ const deskOf = (rig: Rig, name: string): Desk => ({
   env: {},
   node: process.execPath,
   mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "" },
+  assets: { piExtension: "", codexOpener: "" },
 });
 
 interface Entry {

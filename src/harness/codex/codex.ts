@@ -1,0 +1,145 @@
+import { readlinkSync, rmSync } from "node:fs";
+
+import { FleetError } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
+import { findExecutable, isNodeProgram } from "../../lib/find-executable.ts";
+import { signal } from "../../lib/proc.ts";
+import type { Desk, Harness } from "../harness.ts";
+import { converse, Refused, type Line } from "./channel.ts";
+import { prepareLaunch } from "./launch.ts";
+import { noteReceipt, receiptOf } from "./receipts.ts";
+import { readSession } from "./session.ts";
+import { look, stateOf } from "./state.ts";
+import { readRollout } from "./transcript.ts";
+
+/** How long to wait for Codex's own word that a message entered the conversation, when it is idle. Seen: 20 ms. */
+const proofMs = 5_000;
+
+/** Codex (`@openai/codex`), through an app-server of each agent's own. Measured on 0.169.0. */
+export const codex: Harness = {
+  runtime: "codex",
+  capabilities: { receipts: true, nativeState: true, steer: true, resume: true, transcript: true, beats: false },
+  install: "npm install -g @openai/codex",
+
+  locate: (_, search) => findExecutable("codex", search.path),
+
+  async version(path, search) {
+    const env = { PATH: search.path, HOME: "/nonexistent" };
+    const ran = await exec([...programOf(path, search.node), "--version"], { env, timeoutMs: 15_000 });
+    return /\d+\.\d+\.\d+\S*/.exec(ran.stdout)?.[0];
+  },
+
+  async launch(desk, found) {
+    const argv = prepareLaunch(desk, found, programOf(found.path, desk.node));
+    return { argv, env: {}, sessionId: readSession(desk.place.session)?.id };
+  },
+
+  async ask({ place }, withinMs) {
+    const session = readSession(place.session);
+    if (session?.pid === undefined) return { kind: "absent" };
+    const { id, pid, version } = session;
+    const seenNow = await converse(place.inbox, withinMs, (line) => look(line, id)).catch(refusedOnly);
+    if (seenNow === undefined) return { kind: "absent" };
+    if (seenNow === "silent") return { kind: "silent", waitedMs: withinMs };
+    const { thread, turn } = seenNow;
+    const since = turn?.completedAt ?? turn?.startedAt ?? thread.updatedAt;
+    return {
+      kind: "state",
+      state: stateOf(thread, turn),
+      at: since * 1_000,
+      pid,
+      session: id,
+      ...(thread.model !== null && { model: thread.model }),
+      ...(version !== undefined && { version }),
+    };
+  },
+
+  async submit(desk, { id, text, mode }) {
+    const before = receiptOf(desk.place.journal, id);
+    if (before !== undefined) return { id, state: before, by: "codex" };
+    const state = await atServer(desk, proofMs, async (line, threadId) => {
+      const input = { threadId, input: [{ type: "text", text }], clientUserMessageId: id };
+      const { thread, turn } = await look(line, threadId);
+      const busy = thread.status.type === "active";
+      if (busy && mode === "steer" && turn?.status === "inProgress") {
+        try {
+          await line.call("turn/steer", { ...input, expectedTurnId: turn.id });
+          return "queued" as const; // Codex reads it at the next step of the turn
+        } catch (error) {
+          if (!(error instanceof Refused)) throw error; // the turn ended meanwhile: it waits like any other
+        }
+      }
+      const waiting = await line.call<{ data: unknown[] }>("thread/queue/list", { threadId, limit: 1 });
+      if (busy || waiting.data.length > 0) {
+        await line.call("thread/queue/add", input);
+        return "queued" as const;
+      }
+      await line.call("thread/resume", { threadId, excludeTurns: true }); // so that this line is told of it
+      const proof = line.told((method, params) =>
+        method === "item/completed" && isOurs(params["item"], id) ? ("delivered" as const) : undefined,
+      );
+      await line.call("turn/start", input);
+      noteReceipt(desk.place.journal, id, "queued"); // taken; its proof may come too late for this line
+      return proof;
+    });
+    noteReceipt(desk.place.journal, id, state);
+    return { id, state, by: "codex" };
+  },
+
+  async interrupt(desk) {
+    return atServer(desk, 3_000, async (line, threadId) => {
+      const { turn } = await look(line, threadId);
+      if (turn?.status !== "inProgress") return "there was nothing to interrupt";
+      await line.call("turn/interrupt", { threadId, turnId: turn.id });
+      return "the turn was ended";
+    });
+  },
+
+  async end(desk, pid) {
+    // A server that is told to end waits for its running turn, so the turn is ended first.
+    await this.interrupt(desk).catch(() => undefined);
+    signal(pid, "SIGTERM");
+    // Codex puts the socket itself into a folder that all its servers share, and links to it; nothing may be left there.
+    try {
+      rmSync(readlinkSync(desk.place.inbox), { force: true });
+    } catch {
+      // no link: the server has never listened, or has cleaned up
+    }
+    rmSync(desk.place.inbox, { force: true });
+  },
+
+  async tail({ agent, place }, lines) {
+    const file = readSession(place.session)?.file;
+    if (file === undefined) {
+      throw new FleetError("not-found", `${agent.name} has no conversation yet.`, {
+        hint: `mosaic fleet send ${agent.name} "…"`,
+      });
+    }
+    return readRollout(file, lines);
+  },
+};
+
+/** Does something at the agent's own server, or says why that was not possible. */
+async function atServer<T>(
+  { agent, place }: Desk,
+  withinMs: number,
+  act: (line: Line, thread: string) => Promise<T>,
+): Promise<T> {
+  const thread = readSession(place.session)?.id;
+  const answer = thread === undefined ? undefined : await converse(place.inbox, withinMs, (line) => act(line, thread));
+  if (answer !== undefined && answer !== "silent") return answer;
+  const why = answer === "silent" ? "does not answer" : "is not running";
+  throw new FleetError("unreachable", `${agent.name} ${why}.`, {
+    hint: `mosaic fleet ${answer === "silent" ? "explain" : "start"} ${agent.name}`,
+  });
+}
+
+const isOurs = (item: unknown, id: string): boolean =>
+  typeof item === "object" && item !== null && "clientId" in item && item.clientId === id;
+
+const programOf = (path: string, node: string): [string, ...string[]] => (isNodeProgram(path) ? [node, path] : [path]);
+
+/** A server that refuses to tell of the thread knows nothing of this agent's conversation (yet). */
+function refusedOnly(error: unknown): undefined {
+  if (!(error instanceof Refused)) throw error;
+}

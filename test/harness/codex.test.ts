@@ -1,0 +1,314 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import type { Agent } from "../../src/contract/agent.ts";
+import { codex } from "../../src/harness/codex/codex.ts";
+import { readSession } from "../../src/harness/codex/session.ts";
+import { readRollout } from "../../src/harness/codex/transcript.ts";
+import type { Desk } from "../../src/harness/harness.ts";
+import { markedProcesses } from "../../src/lib/proc.ts";
+import { until } from "../../src/lib/wait.ts";
+import { tmuxTerminal } from "../../src/terminal/tmux.ts";
+import { writeCodexHome } from "../model/codex-home.ts";
+import { echoOf } from "../model/script.ts";
+import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
+import { makeRig, rosterOf, type Rig } from "../rig.ts";
+
+const codexBin = process.env["MOSAIC_TEST_CODEX"] ?? "";
+const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
+let model: ScriptedModel;
+beforeAll(async () => {
+  model = await startScriptedModel();
+});
+afterAll(() => model.close());
+
+const agentOf = (name: string, more = "") =>
+  `{ name: ${name}, role: ${name === "mos" ? "orchestrator" : "worker"}, runtime: codex, workdir: ~/work${more} }`;
+
+async function setUp(...agents: string[]) {
+  const rig = makeRig({ path: codexBin });
+  writeCodexHome(rig.root, model.url);
+  rig.roster(rosterOf(...(agents.length === 0 ? [agentOf("mos")] : agents)));
+  const started = await rig.fleet("start");
+  expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
+  return rig;
+}
+
+const deskOf = (rig: Rig, name: string): Desk => ({
+  agent: { name } as Agent,
+  fleet: "acme",
+  place: rig.place(name),
+  beat: { path: join(rig.home.run, `${name}.hb`), intervalS: 15 },
+  terminal,
+  env: { HOME: rig.root },
+  node: process.execPath,
+  mosaic: join(rig.home.bin, "mosaic"),
+  assets: { piExtension: "", codexOpener: "" },
+});
+
+/** The conversation as Codex itself wrote it down. */
+const conversation = (rig: Rig, name: string, who: "user" | "agent"): string[] =>
+  readRollout(readSession(rig.place(name).session)?.file ?? "", Infinity)
+    .filter((said) => said.who === who)
+    .map((said) => said.text);
+const answered = (rig: Rig, name: string, count: number) =>
+  until(() => (conversation(rig, name, "agent").length >= count ? true : undefined), { withinMs: 60_000 });
+const isIdle = (rig: Rig, name = "mos") => rig.settled(name, (agent) => agent.state === "idle");
+const screenShows = (rig: Rig, text: string, name = "mos") =>
+  until(async () => (await terminal.capture({ name, socket: rig.place(name).terminal })).includes(text) || undefined, {
+    withinMs: 20_000,
+  });
+/** Types at a person's pace: Codex takes a burst for a paste, and the Enter after it for a line break. */
+const typeKeys = (rig: Rig, ...keys: string[]) =>
+  spawnSync("tmux", ["-S", rig.place("mos").terminal, "send-keys", "-t", "=mos:", ...keys]);
+
+describe.skipIf(codexBin === "")("Codex, for real", () => {
+  test("the network is cut off, where it could be", () => {
+    const links = Object.keys(networkInterfaces());
+    if (process.env["CI"] === "true") expect(links).toEqual(["lo"]);
+  });
+
+  test("starts on a fresh home without a dialog, ready by its own word, reports itself, and beats", async () => {
+    const rig = await setUp();
+    const agent = await rig.agent("mos");
+    expect(agent).toMatchObject({
+      state: "idle",
+      runtime: "codex",
+      model: "scripted-large",
+      version: "0.169.0",
+      restarts: 0,
+      drift: [],
+    });
+    expect(agent.evidence.source).toBe("native");
+    expect(agent.session_id).toBe(readSession(rig.place("mos").session)?.id);
+    const beating = await rig.settled("mos", (one) => one.heartbeat.health === "healthy");
+    expect(beating.heartbeat.pid).toBe(agent.pid);
+    expect(await screenShows(rig, "scripted-large")).toBe(true);
+  });
+
+  test("100 messages, of every shape, each with Codex's receipt: each is there once, byte for byte, in order", async () => {
+    const rig = await setUp();
+    const odd = [
+      "/help",
+      "!rm -rf x",
+      "#tag",
+      "@file",
+      "-t",
+      "a;b;",
+      "{x} #{pane} #(id) %i",
+      "tab\tand\nlines\n\nend",
+      "naïve 世界 🎉",
+      "Enter C-c Escape",
+      "\u001b[31mred",
+      "x".repeat(100_000),
+      " spaces ",
+    ];
+    const texts = [...odd, ...Array.from({ length: 100 - odd.length }, (_, n) => `message ${n} ${"y".repeat(n * 3)}`)];
+    for (const [at, text] of texts.entries()) {
+      const receipt = await codex.submit(deskOf(rig, "mos"), { id: `m${at}`, text, mode: "next" });
+      expect(["delivered", "queued"]).toContain(receipt.state);
+    }
+    await answered(rig, "mos", 100);
+    await isIdle(rig);
+    expect(conversation(rig, "mos", "user")).toEqual(texts);
+    expect(conversation(rig, "mos", "agent")).toEqual(texts.map((text) => echoOf(text)));
+  });
+
+  test("the same id twice is delivered once, also after a restart", async () => {
+    const rig = await setUp();
+    const message = { id: "same", text: "only once", mode: "next" } as const;
+    expect((await codex.submit(deskOf(rig, "mos"), message)).state).toBe("delivered");
+    expect((await codex.submit(deskOf(rig, "mos"), message)).state).toBe("delivered");
+    await isIdle(rig);
+    await rig.fleet("restart", "mos");
+    expect((await codex.submit(deskOf(rig, "mos"), message)).state).toBe("delivered");
+    expect(conversation(rig, "mos", "user")).toEqual(["only once"]);
+  });
+
+  test("a person's half-typed draft survives a delivery", async () => {
+    const rig = await setUp();
+    await screenShows(rig, "scripted-large");
+    typeKeys(rig, "-l", "my half-typed dra");
+    await screenShows(rig, "my half-typed dra");
+    await rig.fleet("send", "mos", "a message meanwhile");
+    await answered(rig, "mos", 1);
+    await isIdle(rig);
+    typeKeys(rig, "-l", "ft");
+    await screenShows(rig, "my half-typed draft");
+    typeKeys(rig, "Enter");
+    await answered(rig, "mos", 2);
+    expect(conversation(rig, "mos", "user")).toEqual(["a message meanwhile", "my half-typed draft"]);
+  });
+
+  test("busy: next waits for the turn's end, steer comes before it, interrupt ends the turn", async () => {
+    const rig = await setUp();
+    await rig.fleet("send", "mos", "one [[bash sleep 2]] [[say first]]");
+    await rig.settled("mos", (agent) => agent.state === "working");
+    expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: it is kept");
+    expect((await rig.fleet("send", "mos", "--steer", "sooner")).code).toBe(0);
+    await until(() => conversation(rig, "mos", "user").length === 3 || undefined, { withinMs: 30_000 });
+    expect(conversation(rig, "mos", "user").slice(1)).toEqual(["sooner", "later"]);
+    await isIdle(rig);
+    await rig.fleet("send", "mos", "and now [[hang]]");
+    await rig.settled("mos", (agent) => agent.state === "working");
+    expect((await rig.fleet("interrupt", "mos")).err).toContain("the turn was ended");
+    await isIdle(rig);
+    expect((await rig.fleet("interrupt", "mos")).err).toContain("nothing to interrupt");
+  });
+
+  test("kill -9 of the server: back by itself in its own conversation, with what waited and one view", async () => {
+    const rig = await setUp();
+    await rig.fleet("send", "mos", "remember this");
+    await answered(rig, "mos", 1);
+    const before = await isIdle(rig);
+    await rig.fleet("send", "mos", "stuck [[hang]]");
+    await rig.settled("mos", (agent) => agent.state === "working");
+    expect((await rig.fleet("send", "mos", "kept through a crash")).err).toContain("accepted: it is kept");
+    process.kill(before.pid ?? 0, "SIGKILL");
+    await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state !== "starting");
+    await until(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
+      withinMs: 15_000,
+    });
+    const after = await isIdle(rig);
+    expect([after.restarts, after.session_id]).toEqual([1, before.session_id]);
+    await rig.fleet("send", "mos", "and now");
+    await answered(rig, "mos", 3);
+    expect(conversation(rig, "mos", "user")).toEqual([
+      "remember this",
+      "stuck [[hang]]",
+      "kept through a crash",
+      "and now",
+    ]);
+    const shown = model
+      .asks()
+      .some(({ ask }) => ask.lastUser === "and now" && ask.turns.some((turn) => turn.text === "remember this"));
+    expect(shown).toBe(true);
+    await screenShows(rig, "scripted-large");
+    expect(views(rig)).toHaveLength(1);
+  });
+
+  test("kill -9 of the view alone: the running turn goes on, and a new view shows it", async () => {
+    const rig = await setUp();
+    await screenShows(rig, "scripted-large");
+    const before = await rig.agent("mos");
+    await rig.fleet("send", "mos", "work [[bash sleep 2]] [[say it went on]]");
+    const [view] = views(rig);
+    process.kill(view ?? 0, "SIGKILL");
+    await answered(rig, "mos", 1);
+    expect(await rig.agent("mos")).toMatchObject({ pid: before.pid, restarts: 0 });
+    expect(await screenShows(rig, "it went on")).toBe(true);
+    await until(() => (views(rig).length === 1 && views(rig)[0] !== view ? true : undefined), { withinMs: 20_000 });
+  });
+
+  test("a frozen Codex is unknown at once, never idle and never healthy", async () => {
+    const rig = await setUp();
+    const { pid } = await rig.settled("mos", (agent) => agent.heartbeat.health === "healthy");
+    process.kill(pid ?? 0, "SIGSTOP");
+    const frozen = await rig.settled("mos", (agent) => agent.state === "unknown");
+    expect(frozen.heartbeat.health).toBe("stale");
+    expect((await codex.ask(deskOf(rig, "mos"), 300)).kind).toBe("silent");
+    process.kill(pid ?? 0, "SIGCONT");
+    await isIdle(rig);
+  });
+
+  test("a login that is refused and a limit are said, not shown as idle", async () => {
+    const rig = await setUp();
+    await rig.fleet("send", "mos", "no login [[error 401 9]]");
+    await rig.settled("mos", (agent) => agent.state === "auth-failed");
+    await rig.fleet("send", "mos", "again");
+    await isIdle(rig);
+    await rig.fleet("send", "mos", "limit [[error 429 9]]");
+    await rig.settled("mos", (agent) => agent.state === "limited");
+  });
+
+  test("what goes beyond the floor waits for permission, and is not done without it", async () => {
+    const rig = await setUp(agentOf("mos", ", permissions: read"));
+    await screenShows(rig, "scripted-large");
+    const ask = { cmd: "touch no", sandbox_permissions: "require_escalated", justification: "May I?" };
+    await rig.fleet("send", "mos", `try [[tool exec_command ${JSON.stringify(ask)}]]`);
+    await rig.settled("mos", (agent) => agent.state === "waiting-permission");
+    expect(existsSync(join(rig.root, "work/no"))).toBe(false);
+    await rig.fleet("interrupt", "mos");
+    await isIdle(rig);
+    expect(existsSync(join(rig.root, "work/no"))).toBe(false);
+  });
+
+  test("the permission floor: read runs the shell in Codex's sandbox, which writes nothing; edit writes in its folder", async () => {
+    const rig = await setUp(agentOf("mos"), agentOf("re", ", permissions: read"), agentOf("ed", ", permissions: edit"));
+    // A view that has come up must not have changed it.
+    for (const name of ["re", "ed"]) await screenShows(rig, "scripted-large", name);
+    await rig.fleet("send", "re", "try [[bash cat /etc/hostname; touch no; mosaic fleet send mos hi]]");
+    await rig.fleet("send", "ed", "try [[bash touch yes; touch /etc/mosaic-no; mosaic fleet send mos hi]]");
+    await answered(rig, "re", 1);
+    await answered(rig, "ed", 1);
+    expect(existsSync(join(rig.root, "work/no"))).toBe(false);
+    expect(existsSync(join(rig.root, "work/yes"))).toBe(true);
+    expect(existsSync("/etc/mosaic-no")).toBe(false);
+    // The sandbox hides the fleet's processes: below full its own shell cannot report without asking.
+    expect(conversation(rig, "mos", "user")).toEqual([]);
+  });
+
+  test("its model is told who it is, and keeps its role", async () => {
+    const rig = await setUp(agentOf("mos", ', prompt: "You guard the CANARY."'));
+    await rig.fleet("restart", "mos");
+    await rig.fleet("send", "mos", "who are you");
+    await answered(rig, "mos", 1);
+    const { system } = model.asks().findLast(({ ask }) => ask.lastUser === "who are you")?.ask ?? { system: "" };
+    expect(system).toContain('You are mos, the orchestrator in the fleet "acme".');
+    expect(system).toContain("You guard the CANARY.");
+  });
+
+  test("stop in the middle of a turn saves, and leaves no process and no socket", async () => {
+    const rig = await setUp();
+    const socket = readlinkSync(rig.place("mos").inbox);
+    await rig.fleet("send", "mos", "before the end");
+    await answered(rig, "mos", 1);
+    await rig.fleet("send", "mos", "stuck [[hang]]");
+    await rig.settled("mos", (agent) => agent.state === "working");
+    expect((await rig.fleet("stop")).out).toMatch(/mos +stopped/);
+    expect(markedProcesses([`MOSAIC_HOME=${rig.home.root}`, "MOSAIC_AGENT=mos"])).toEqual([]);
+    expect(existsSync(socket)).toBe(false);
+    expect(readdirSync(rig.home.sockets)).not.toContain("mos.inbox");
+    expect(await rig.agent("mos")).toMatchObject({ state: "stopped", pid: null });
+    await rig.fleet("start");
+    await rig.fleet("send", "mos", "after it");
+    await answered(rig, "mos", 2);
+    expect(conversation(rig, "mos", "user").filter((text) => !text.startsWith("<"))).toEqual([
+      "before the end",
+      "stuck [[hang]]",
+      "after it",
+    ]);
+  });
+
+  test("worker to orchestrator and back, through the product's own send, by each agent's own token", async () => {
+    const rig = await setUp(agentOf("mos"), agentOf("co"));
+    const ask = `[[bash mosaic fleet send co 'count [[bash mosaic fleet send mos counted]]']]`;
+    expect((await rig.fleet("send", "mos", `please ${ask}`)).code).toBe(0);
+    await until(() => conversation(rig, "mos", "user").some((text) => text.endsWith("\n\ncounted")) || undefined, {
+      withinMs: 30_000,
+    });
+    expect(conversation(rig, "co", "user")[0]).toMatch(/^Message \S+ from mos, another agent/);
+    await rig.fleet("send", "co", "do [[bash mosaic fleet stop mos]]");
+    await until(
+      async () => (await rig.fleet("tail", "co")).out.includes("a worker may send and look, not stop") || undefined,
+      { withinMs: 20_000 },
+    );
+    expect((await rig.agent("mos")).state).not.toBe("stopped");
+    expect((await rig.fleet("tail", "co")).out).toContain("a worker may send and look, not stop");
+  });
+});
+
+/** The processes that show the agent's conversation in its terminal. */
+const views = (rig: Rig): number[] =>
+  markedProcesses([`MOSAIC_HOME=${rig.home.root}`, "MOSAIC_AGENT=mos"]).filter((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+      return words.includes("--remote") && !(words[0] ?? "").endsWith("sh");
+    } catch {
+      return false;
+    }
+  });
