@@ -138,41 +138,24 @@ test("an almost right name or verb is suggested", async () => {
 });
 
 const root = process.getuid?.() === 0;
-/** Runs the CLI with its home on a file system made for it: tiny, or read-only. */
-function onMount(home: string, mount: string, args: readonly string[]) {
-  const line = `mkdir -p ${home}/.config/mosaic && ${mount} && exec '${process.execPath}' '${bin}' ${args.join(" ")}`;
+/** Runs the CLI with its home on a file system made for it: tiny, or read-only; `look` sees that file system afterwards. */
+function onMount(home: string, mount: string, args: readonly string[], look = "true") {
+  const line = `mkdir -p ${home}/.config/mosaic && ${mount} && { '${process.execPath}' '${bin}' ${args.join(" ")}; code=$?; ${look}; exit $code; }`;
   return spawnSync("unshare", ["-m", "--propagation", "private", "sh", "-c", line], {
     env: { PATH: process.env["PATH"] ?? "", HOME: home, TERM: "dumb" },
     encoding: "utf8",
   });
 }
 
-test.runIf(root)("a full disk: said in one sentence, and nothing half-written is left", () => {
+test.runIf(root)("a full disk: said in one sentence, exit 4, and nothing half-written is left", () => {
   const rig = makeRig();
   const dir = `${rig.root}/.config/mosaic`;
   const fill = `mount -t tmpfs -o size=16k tmpfs ${dir} && mkdir ${dir}/fleet && (dd if=/dev/zero of=${dir}/fill bs=4k count=9 2>/dev/null; true)`;
-  const ran = onMount(rig.root, fill, [
-    "fleet",
-    "init",
-    "--type",
-    "coding",
-    "--workdir",
-    rig.root,
-    "--yes;",
-    "code=$?;",
-    "find",
-    dir,
-    "-name",
-    "'roster*'",
-    "-o",
-    "-name",
-    "'.*tmp'",
-    ";",
-    "exit",
-    "$code",
-  ]);
+  const look = `find ${dir} -name 'roster*' -o -name '.*tmp'; echo looked`;
+  const ran = onMount(rig.root, fill, ["fleet", "init", "--type", "coding", "--workdir", rig.root, "--yes"], look);
   expect(ran.stderr).toMatch(/^Cannot .*: no space is left on the disk\. Nothing was changed\.\nNext: /m);
-  expect(ran.stdout).not.toContain("roster.yaml");
+  expect([ran.status, ran.stdout.split("\n").slice(-2)]).toEqual([4, ["looked", ""]]);
+  expect(ran.stdout).not.toMatch(/roster\.yaml|tmp$/m);
 });
 
 test.runIf(root)("a read-only home: said in one sentence, exit 4", () => {

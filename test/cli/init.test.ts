@@ -264,6 +264,19 @@ describe("the wizard, in a real terminal", () => {
     expect(existsSync(rig.home.root)).toBe(false);
   });
 
+  test("a roster that was written meanwhile is not written over", async () => {
+    const rig = makeRig();
+    const { sees, press, code } = await open(rig);
+    for (const question of questions.slice(0, -1)) {
+      await sees(question);
+      await press("Enter");
+    }
+    await sees("Write ");
+    rig.roster("meanwhile");
+    await press("Enter");
+    expect([await code(), rig.rosterText()]).toEqual(["exit=4", "meanwhile"]);
+  });
+
   test("a wrong answer is refused on the spot with what is wrong", async () => {
     const rig = makeRig();
     const { at, sees, press } = await open(rig);

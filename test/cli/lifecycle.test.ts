@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
@@ -155,6 +155,82 @@ test("who left the roster while it was down is shown, stopped by apply, and not 
   expect((await rig.fleet("plan")).out).toMatch(/- stop +old +not in the roster/);
   await rig.fleet("apply");
   expect((await rig.ps()).map((agent) => agent.name)).toEqual(["mos"]);
+});
+
+test("what would fail is known before anything is stopped, and a running agent is what it was launched as", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos, worker("co")));
+  await rig.fleet("start");
+  const before = await rig.agent("co");
+  rig.roster(rosterOf(mos, worker("co").replace("~/work", "~/gone")));
+  expect((await rig.fleet("restart", "co")).code).toBe(3);
+  expect((await rig.fleet("apply")).code).toBe(3);
+  expect((await rig.agent("co")).pid).toBe(before.pid);
+  rig.roster(rosterOf(mos, "{ name: co, runtime: pi, workdir: ~/work }"));
+  expect(await rig.agent("co")).toMatchObject({ runtime: "command", state: "running" });
+  expect(JSON.parse((await rig.fleet("send", "co", "--json", "still a terminal")).out)).toMatchObject({
+    state: "typed",
+  });
+});
+
+test("a beat of another process lends nothing: not its model, not its session, not its health", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  await rig.fleet("start");
+  process.kill(rig.daemonPid() ?? 0, "SIGKILL");
+  const ts = new Date().toISOString();
+  writeFileSync(
+    join(rig.home.run, "mos.hb"),
+    `ts=${ts}\npid=1\nstatus=ok\ninterval=15\nstate=idle\nmodel=canary\nsession=canary\n`,
+  );
+  expect(await rig.agent("mos")).toMatchObject({
+    state: "running",
+    model: null,
+    session_id: null,
+    heartbeat: { health: "stale" },
+  });
+});
+
+test("an agent that a person stopped and that lives on all the same is shown, in the roster or not", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos, worker("co")));
+  await rig.fleet("start");
+  const record = JSON.parse(readFileSync(rig.place("co").unit, "utf8")) as object;
+  writeFileSync(rig.place("co").unit, JSON.stringify({ ...record, want: "down" }));
+  expect((await rig.agent("co")).state).toBe("draining");
+  rig.roster(rosterOf(mos));
+  expect(await rig.agent("co")).toMatchObject({ state: "draining", managed: false });
+});
+
+test("an empty token file and no token are no token", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos, worker("co")));
+  await rig.fleet("start");
+  writeFileSync(join(rig.home.secrets, "agents", "co"), "");
+  for (const env of [{ MOSAIC_AGENT: "co" }, { MOSAIC_AGENT: "co", MOSAIC_AGENT_TOKEN: "" }]) {
+    expect((await rig.mosaic(["fleet", "send", "mos", "x"], { env })).code).toBe(4);
+  }
+});
+
+test("nothing is sent to an agent that does not run, and that is said", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  expect((await rig.fleet("send", "mos", "x")).err).toBe(
+    "mos is stopped; nothing was sent.\nNext: mosaic fleet start mos\n",
+  );
+  expect((await rig.fleet("interrupt", "mos")).code).toBe(5);
+});
+
+test("a message is words: control characters in it press no key", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos, worker("co")));
+  await rig.fleet("start");
+  const { pid } = await rig.agent("co");
+  expect((await rig.mosaic(["fleet", "send", "co", "-"], { input: "a\u0003b\u0004c\u001b[201~d" })).code).toBe(0);
+  await until(async () => (await rig.fleet("tail", "co")).out.split("abc[201~d").length === 3 || undefined, {
+    withinMs: 10_000,
+  });
+  expect(await rig.agent("co")).toMatchObject({ pid, restarts: 0 });
 });
 
 test("systemd is refused while this version cannot use it, and stop still works", async () => {
