@@ -116,6 +116,9 @@ function show(context: Context, made: Draft): void {
     ]);
     context.out(`${paint("bold", `Fleet ${made.roster.fleet}`)} (${made.roster.preset ?? "no preset"})\n`);
     context.out(table([["AGENT", "ROLE", "RUNTIME", "MAY", "WORKS IN"].map((word) => paint("bold", word)), ...rows]));
+    for (const one of made.fallbacks) {
+      context.err(`${one.agent} gets ${one.got}: ${one.liked}, which its preset likes best, is not to be had here.\n`);
+    }
     return;
   }
   for (const line of diffOf(made).split("\n").slice(4)) {

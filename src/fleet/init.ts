@@ -28,6 +28,8 @@ export interface Draft {
   before: string | undefined;
   text: string;
   roster: LoadedRoster;
+  /** Agents that got another runtime than their preset likes best, because that one is not installed or cannot be run. */
+  fallbacks: { agent: string; liked: Runtime; got: Runtime }[];
   /** Runtimes that the roster uses and this machine lacks, with the line that installs each. */
   missing: { runtime: Runtime; install: string }[];
 }
@@ -134,7 +136,19 @@ export async function draft(world: World, situation: Situation, answers: Answers
   const missing = await Promise.all(
     lacking.map(async (runtime) => ({ runtime, install: (await harnessOf(runtime)).install })),
   );
-  return { path, before: current?.text, text, roster, missing };
+  return { path, before: current?.text, text, roster, fallbacks: fallbacksOf(situation, answers, roster), missing };
+}
+
+function fallbacksOf({ current, presets }: Situation, answers: Answers, roster: LoadedRoster): Draft["fallbacks"] {
+  if (current !== undefined) return [];
+  const type = answers.type ?? presets.find((one) => one.name === "general");
+  return roster.agents.flatMap((agent) => {
+    const asked = agent.role === "orchestrator" ? answers.orchestratorRuntime : answers.runtime;
+    const [liked] = [type?.preset.agents.find((one) => one.name === agent.name)?.runtime ?? []].flat();
+    return asked !== undefined || liked === undefined || liked === agent.runtime
+      ? []
+      : [{ agent: agent.name, liked, got: agent.runtime }];
+  });
 }
 
 /** Writes a draft as a whole, unless somebody changed the roster since it was looked at. */

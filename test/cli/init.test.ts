@@ -39,6 +39,17 @@ describe("unattended", () => {
     expect(existsSync(rig.home.root)).toBe(false);
   });
 
+  test("a fallback is said before it is written: which agent, which runtime, instead of which", async () => {
+    const rig = makeRig();
+    writeFileSync(join(rig.root, "pi"), "#!/bin/sh\necho 0.87.1\n", { mode: 0o755 });
+    const ran = await rig.mosaic(["fleet", "init", "--type", "coding", "--dry-run"], {
+      env: { PATH: `${rig.root}:/usr/bin:/bin` },
+    });
+    expect(ran.err).toContain("mos gets pi: claude, which its preset likes best, is not to be had here.\n");
+    expect(ran.err).not.toContain("coder gets");
+    expect(ran.out).toMatch(/mos +orchestrator +pi/);
+  });
+
   test("--json tells what was written", async () => {
     const rig = makeRig();
     const said = JSON.parse(
@@ -75,6 +86,7 @@ describe("unattended", () => {
         env: { PATH: "/usr/bin:/bin" },
       },
     );
+    expect(ran.err).not.toContain("likes best"); // it was the person's own choice
     expect(ran.err).toContain("pi is not installed. Next: npm install -g @earendil-works/pi-coding-agent");
     expect(rig.rosterText()).toContain("supervisor: builtin");
     expect((await rig.fleet("init", "--runtime", "vim", "--yes")).code).toBe(2);
