@@ -18,6 +18,8 @@ import {
   readRecordOrNone,
   readRun,
   writeRecord,
+  writeRun,
+  type Run,
   type UnitRecord,
 } from "./records.ts";
 import type { Supervisor, Unit, UnitView } from "./supervisor.ts";
@@ -86,6 +88,18 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
       for (const pid of found) signal(pid, kind);
       await until(() => (strays().length === 0 ? true : undefined), { withinMs: 2_000 });
     }
+  }
+
+  /** What the last look found alive, and since when a look finds an agent without its terminal. Lost with the daemon. */
+  const living = new Map<string, Run>();
+  const lostSince = new Map<string, number>();
+
+  /** Its terminal was taken away and it did not end of that: nobody could ever see it again. It may still save. */
+  function endLost(name: string, run: Run): void {
+    const since = lostSince.get(name) ?? now();
+    lostSince.set(name, since);
+    const ms = now() - since;
+    if (ms > lostMs) signal(run.pid, ms > 2 * lostMs ? "SIGKILL" : "SIGTERM");
   }
 
   async function restart(name: string): Promise<void> {
@@ -238,7 +252,14 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
 
     async reconcile() {
       for (const name of this.known()) {
+        const last = living.get(name);
         const place = placeOf(name);
+        if (last !== undefined && isLiving(last) && !isGone(last.server)) {
+          // Nearly always: two reads, no more. A lost record is written again from what is known.
+          if (!existsSync(place.pid)) writeRun(place, last);
+          continue;
+        }
+        living.delete(name);
         let record: UnitRecord | undefined;
         try {
           record = readRecord(place);
@@ -248,12 +269,12 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
         if (record?.want !== "up" || record.quarantined || record.finished) continue;
         if (isEarly(record, now())) continue;
         const run = readRun(place);
-        if (processState(run) !== "none") {
-          // Its terminal was taken away and it did not end: nobody could ever see it again.
-          const lost = run !== undefined && isGone(run.server) ? now() - run.at : 0;
-          if (run !== undefined && lost > 5_000) signal(run.pid, lost > 15_000 ? "SIGKILL" : "SIGTERM");
+        if (run !== undefined && processState(run) !== "none") {
+          if (isGone(run.server)) endLost(name, run);
+          else living.set(name, run);
           continue;
         }
+        lostSince.delete(name);
         // One agent's fault must not take supervision from the others.
         let lock: Lock | undefined;
         try {
@@ -268,6 +289,9 @@ export function builtinSupervisor(parts: BuiltinParts): BuiltinSupervisor {
     },
   };
 }
+
+/** How long an agent without a terminal may take to end by itself, and then again after it was asked to. */
+const lostMs = 5_000;
 
 /** Still waiting for its next try. A time far ahead is a clock that was set back, and waits for nobody. */
 const isEarly = ({ nextAt }: UnitRecord, now: number): boolean =>

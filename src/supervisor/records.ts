@@ -85,6 +85,10 @@ export function readRun(place: AgentPlace): Run | undefined {
   }
 }
 
+/** Writes what the launch wrapper wrote, where that was lost. */
+export const writeRun = (place: AgentPlace, run: Run): void =>
+  writeAtomic(place.pid, `pid=${run.pid}\nstart=${run.started}\nwrapper=${run.wrapper}\nserver=${run.server}\n`);
+
 /** `alive`, `frozen` or `none`. A zombie is none. */
 export function processState(run: Run | undefined): "alive" | "frozen" | "none" {
   const found = run && processOf(run.pid);
