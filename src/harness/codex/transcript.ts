@@ -1,29 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-
+import { lastLines } from "../../lib/last-lines.ts";
 import type { Said } from "../harness.ts";
 
-const most = 1024 * 1024;
-
-/** Reads the newest lines of a Codex rollout (JSON lines); only its last megabyte, however long it has grown. */
-export function readRollout(file: string, lines: number): Said[] {
-  let handle: number;
-  try {
-    handle = openSync(file, "r");
-  } catch {
-    return []; // nothing was said yet
-  }
-  try {
-    const { size } = fstatSync(handle);
-    const start = Math.max(0, size - most);
-    const bytes = Buffer.alloc(size - start);
-    readSync(handle, bytes, 0, bytes.length, start);
-    const rows = bytes.toString("utf8").split("\n");
-    if (start > 0) rows.shift(); // cut in the middle
-    return rows.flatMap(parseRow).slice(-lines);
-  } finally {
-    closeSync(handle);
-  }
-}
+/** Reads the newest lines of a Codex rollout (JSON lines). */
+export const readRollout = (file: string, lines: number): Said[] => lastLines(file).flatMap(parseRow).slice(-lines);
 
 interface Row {
   timestamp?: string;

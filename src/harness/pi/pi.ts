@@ -154,11 +154,7 @@ export const pi: Harness = {
         hint: `mosaic fleet send ${agent.name} "…"`,
       });
     }
-    try {
-      return readTranscript(file, lines);
-    } catch {
-      return []; // Pi writes the file with the first answer
-    }
+    return readTranscript(file, lines);
   },
 };
 
