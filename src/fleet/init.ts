@@ -6,9 +6,9 @@ import { harnessOf, supported } from "../harness/index.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 import { FleetError, systemCode, wordSystemFault } from "../lib/errors.ts";
 import { withLock } from "../lib/lock.ts";
+import { quote } from "../lib/quote.ts";
 import { loadRoster, type LoadedRoster } from "../roster/load.ts";
 import { findPresets, type FoundPreset } from "../roster/preset.ts";
-import { quote } from "../supervisor/launch-script.ts";
 import { composeRoster, readBack, reviseRoster, type Answers, type Installed } from "./compose.ts";
 import type { World } from "./world.ts";
 

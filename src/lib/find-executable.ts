@@ -19,8 +19,12 @@ export function findExecutable(name: string, path: string): string | undefined {
   return undefined;
 }
 
-/** True for a file that starts with a Node shebang: it must run on our Node, since the one on PATH may be too old. */
-export function isNodeProgram(file: string): boolean {
+/** How to run a CLI: a Node program runs on our Node, since the one on PATH may be too old for it. */
+export const programOf = (path: string, node: string): [string, ...string[]] =>
+  startsWithNode(path) ? [node, path] : [path];
+
+/** True for a file that starts with a Node shebang. */
+function startsWithNode(file: string): boolean {
   const head = Buffer.alloc(64);
   const handle = openSync(file, "r");
   try {

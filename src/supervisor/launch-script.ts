@@ -1,7 +1,5 @@
 import type { AgentPlace } from "../contract/home.ts";
-
-/** One word of POSIX shell, whatever it holds. */
-export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+import { quote } from "../lib/quote.ts";
 
 /**
  * The script that runs in an agent's terminal and outlives every mosaic process. It sets the whole environment, says

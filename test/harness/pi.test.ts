@@ -75,6 +75,7 @@ const answered = (rig: Rig, name: string, count: number) =>
   until(() => (conversation(rig, name, "assistant").length >= count ? true : undefined), { withinMs: 60_000 });
 const isIdle = (rig: Rig, name = "mos") => rig.settled(name, (agent) => agent.state === "idle");
 
+// Without the CLI in .cache/ there is nothing to test; the lane says so loudly, and with CI=true it fails.
 describe.skipIf(piBin === "")("Pi, for real", () => {
   test("the network is cut off, where it could be", () => {
     const links = Object.keys(networkInterfaces());

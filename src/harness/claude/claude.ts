@@ -4,7 +4,7 @@ import type { AgentState } from "../../contract/state.ts";
 import { writeAtomic } from "../../lib/atomic.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
-import { findExecutable, isNodeProgram } from "../../lib/find-executable.ts";
+import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { makeFolder } from "../../lib/folder.ts";
 import { withLock } from "../../lib/lock.ts";
 import { signal } from "../../lib/proc.ts";
@@ -162,8 +162,6 @@ for file in "$config"/projects/*/"$id".jsonl; do [ ! -s "$file" ] || how=--resum
 program=$1
 shift
 exec "$program" "$@" "$how" "$id"`;
-
-const programOf = (path: string, node: string): [string, ...string[]] => (isNodeProgram(path) ? [node, path] : [path]);
 
 const temporary = ({ place }: Desk): string => `${place.dir}/tmp`;
 

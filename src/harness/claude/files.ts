@@ -3,6 +3,7 @@ import { readFileSync, realpathSync } from "node:fs";
 import type { Agent } from "../../contract/agent.ts";
 import { writeAtomic } from "../../lib/atomic.ts";
 import { FleetError, systemCode } from "../../lib/errors.ts";
+import { quote } from "../../lib/quote.ts";
 import type { Desk } from "../harness.ts";
 
 /** What every floor may run in its shell: to report and to look is never more than it was given. */
@@ -101,5 +102,3 @@ function real(path: string): string {
     return path;
   }
 }
-
-const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -2,7 +2,7 @@ import { readlinkSync, rmSync } from "node:fs";
 
 import { FleetError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
-import { findExecutable, isNodeProgram } from "../../lib/find-executable.ts";
+import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { signal } from "../../lib/proc.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { converse, Refused, type Line } from "./channel.ts";
@@ -136,8 +136,6 @@ async function atServer<T>(
 
 const isOurs = (item: unknown, id: string): boolean =>
   typeof item === "object" && item !== null && "clientId" in item && item.clientId === id;
-
-const programOf = (path: string, node: string): [string, ...string[]] => (isNodeProgram(path) ? [node, path] : [path]);
 
 /** A server that refuses to tell of the thread knows nothing of this agent's conversation (yet). */
 function refusedOnly(error: unknown): undefined {

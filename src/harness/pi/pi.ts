@@ -4,7 +4,7 @@ import type { AgentState } from "../../contract/state.ts";
 import { writeAtomic } from "../../lib/atomic.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
-import { findExecutable, isNodeProgram } from "../../lib/find-executable.ts";
+import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { signal } from "../../lib/proc.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { converse } from "./channel.ts";
@@ -160,8 +160,6 @@ export const pi: Harness = {
 
 /** No telemetry, no update check and no download by itself inside a fleet. */
 const quiet = { PI_OFFLINE: "1", PI_TELEMETRY: "0", PI_SKIP_VERSION_CHECK: "1" } as const;
-
-const programOf = (path: string, node: string): [string, ...string[]] => (isNodeProgram(path) ? [node, path] : [path]);
 
 const sessionOf = ({ place }: Desk): string | undefined => sessionRecord(place.session)?.id;
 
