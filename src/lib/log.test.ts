@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
+import { scratchFolder } from "../../test/scratch.ts";
 import { appendLog, readLog, redact } from "./log.ts";
 
 test("tokens never reach a log, ordinary words do", () => {
@@ -20,7 +20,7 @@ test("tokens never reach a log, ordinary words do", () => {
 });
 
 test("a torn last line costs that line only", () => {
-  const file = join(mkdtempSync(join(tmpdir(), "mosaic-log-")), "log", "fleet.jsonl");
+  const file = join(scratchFolder("log"), "log", "fleet.jsonl");
   appendLog(file, { at: "2026-01-01T00:00:00Z", agent: "co", event: "started" });
   appendLog(file, { at: "2026-01-01T00:00:01Z", event: "daemon-started", note: "token=abcdefghijkl" });
   expect(readLog(file).map((line) => line.event)).toEqual(["started", "daemon-started"]);

@@ -1,10 +1,9 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFileSync } from "node:fs";
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { scratchFolder } from "../../test/scratch.ts";
 import { formatBeat, parseBeat } from "../contract/beat.ts";
 import { beatInterval, beatPath, judgeBeat, readBeat, writeBeat } from "./beat.ts";
 
@@ -19,7 +18,7 @@ test("the recorded interval decides, three of them, and not the reader's", () =>
 });
 
 test("none, empty, torn and foreign files are unknown, never healthy", () => {
-  const dir = mkdtempSync(join(tmpdir(), "mosaic-beat-"));
+  const dir = scratchFolder("beat");
   for (const [name, text] of Object.entries({
     empty: "",
     torn: "ts=2026-1",
@@ -33,7 +32,7 @@ test("none, empty, torn and foreign files are unknown, never healthy", () => {
 });
 
 test("what is written is read, and no value can forge a key", () => {
-  const dir = mkdtempSync(join(tmpdir(), "mosaic-beat-"));
+  const dir = scratchFolder("beat");
   writeBeat(beatPath(dir, "co"), { ...beat, model: "evil\nstatus=dead\npid=1", state: "idle" });
   expect(readBeat(beatPath(dir, "co"), at, 15).beat).toMatchObject({ pid: 42, status: "ok", state: "idle" });
   fc.assert(

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
+import { scratchFolder } from "../../../../test/scratch.ts";
 import { refusal } from "./gate.ts";
 
 const may = (floor: "read" | "edit" | "full", tool: string, input: Record<string, unknown> = {}) =>
@@ -42,7 +42,7 @@ test.for([
 });
 
 test("a link inside the folder leads nowhere else, whether or not its end exists", () => {
-  const root = mkdtempSync(join(tmpdir(), "mosaic-gate-"));
+  const root = scratchFolder("gate");
   const folder = join(root, "app");
   mkdirSync(join(folder, "sub"), { recursive: true });
   symlinkSync(root, join(folder, "out"));

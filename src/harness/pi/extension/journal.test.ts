@@ -1,12 +1,12 @@
-import { appendFileSync, mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
 
+import { scratchFolder } from "../../../../test/scratch.ts";
 import { openJournal } from "./journal.ts";
 
-const fresh = () => join(mkdtempSync(join(tmpdir(), "mosaic-journal-")), "journal.jsonl");
+const fresh = () => join(scratchFolder("journal"), "journal.jsonl");
 const accepted = (id: string) => ({ at: 1, kind: "accepted", id, text: `text of ${id}`, mode: "next" }) as const;
 
 test("what was accepted is open until it is saved, also for the next process", () => {
