@@ -29,12 +29,15 @@ export async function explain(context: Context, name: string, options: { json?: 
       version: 1,
       agent: name,
       state: derived.state,
+      why: status.why,
+      until: status.until,
       decided,
       others,
       drift: status.drift,
       restarts: unit.restarts,
       exit: unit.exit ?? null,
       screen: screen ?? null,
+      facts: one.facts,
     });
     return 0;
   }

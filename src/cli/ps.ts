@@ -35,6 +35,15 @@ export async function ps(
   return 0;
 }
 
+/** When a limit ends, in the person's own time; with the day where that is not within one. */
+function untilOf(iso: string): string {
+  const end = new Date(iso);
+  const two = (number: number) => String(number).padStart(2, "0");
+  const time = `${two(end.getHours())}:${two(end.getMinutes())}`;
+  const day = `${end.getFullYear()}-${two(end.getMonth() + 1)}-${two(end.getDate())}`;
+  return `until ${end.getTime() - Date.now() < 86_400_000 ? time : `${day} ${time}`}`;
+}
+
 /** The table that people see. */
 export function renderFleet(state: FleetState, { color, columns }: Pick<Context, "color" | "columns">): string {
   const paint = painter(color);
@@ -45,7 +54,7 @@ export function renderFleet(state: FleetState, { color, columns }: Pick<Context,
     agent.name,
     agent.role,
     agent.runtime,
-    paint(colors[agent.state] ?? "bold", agent.state),
+    paint(colors[agent.state] ?? "bold", agent.until === null ? agent.state : `${agent.state} ${untilOf(agent.until)}`),
     agent.evidence.age_ms === null
       ? agent.evidence.source
       : `${agent.evidence.source} ${age(agent.evidence.age_ms)} ago`,

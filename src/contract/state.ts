@@ -27,6 +27,10 @@ export const AgentStatus = z.object({
   /** False for an agent that runs though the roster does not name it. */
   managed: z.boolean(),
   state: AgentState,
+  /** What it waits for, or what failed, in the harness's own words. */
+  why: z.string().nullable(),
+  /** When a limit ends, where the provider has said so. */
+  until: z.iso.datetime().nullable(),
   evidence: Evidence,
   heartbeat: Heartbeat,
   pid: z.number().nullable(),

@@ -107,6 +107,7 @@ async function beatForOthers(world: World): Promise<void> {
       model: answer?.model,
       session: answer?.session,
       version: answer?.version,
+      context: answer?.context === undefined ? undefined : `${answer.context}%`,
     });
   }
 }

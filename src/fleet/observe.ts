@@ -96,6 +96,8 @@ async function observeOne(
     tenant: roster.tenant,
     managed,
     state: derived.state,
+    why: derived.why ?? null,
+    until: derived.until === undefined ? null : new Date(derived.until).toISOString(),
     evidence: {
       source: derived.decided.source,
       at: at === undefined ? null : new Date(at).toISOString(),

@@ -42,7 +42,21 @@ interface Launch {
 
 /** The harness's own word about itself; `silent` where something listens and does not answer. */
 export type Answer =
-  | { kind: "state"; state: AgentState; at: number; pid: number; session?: string; model?: string; version?: string }
+  | {
+      kind: "state";
+      state: AgentState;
+      at: number;
+      pid: number;
+      session?: string;
+      model?: string;
+      version?: string;
+      /** What it waits for, or what failed, in the harness's own words. */
+      why?: string;
+      /** When a limit ends, in ms since 1970, where the provider has said so. */
+      until?: number;
+      /** How full its context is, in percent. */
+      context?: number;
+    }
   | { kind: "silent"; waitedMs: number }
   | { kind: "absent" };
 

@@ -18,7 +18,7 @@ export interface Facts {
   beat: BeatReading;
   /** The harness's own answer, asked now. Undefined: this harness cannot be asked. */
   native:
-    | { kind: "state"; state: AgentState; at: number; pid: number }
+    | { kind: "state"; state: AgentState; at: number; pid: number; why?: string; until?: number }
     | { kind: "silent"; waitedMs: number }
     | { kind: "absent" }
     | undefined;
@@ -37,6 +37,9 @@ export interface Rung {
 
 export interface Derived {
   state: AgentState;
+  /** What it waits for, or what failed; and when a limit ends: by the source that decided. */
+  why: string | undefined;
+  until: number | undefined;
   decided: Rung;
   /** What else was known and did not decide. */
   others: Rung[];
@@ -57,7 +60,14 @@ export function derive(facts: Facts, now: number): Derived {
       at: undefined,
       note: "nothing is known",
     };
-  return { state: decided.state ?? "unknown", decided, others: known.filter((rung) => rung !== decided) };
+  const said = decided.source === "native" && facts.native?.kind === "state" ? facts.native : undefined;
+  return {
+    state: decided.state ?? "unknown",
+    why: said?.why,
+    until: said?.until,
+    decided,
+    others: known.filter((rung) => rung !== decided),
+  };
 }
 
 function unitRung({ unit }: Facts, now: number): Rung | undefined {
@@ -115,7 +125,7 @@ function nativeRung({ native, unit }: Facts, now: number): Rung | undefined {
     source: "native",
     state: native.state,
     at: now,
-    note: `the harness says so, since ${new Date(native.at).toISOString()}`,
+    note: `the harness says so, since ${new Date(native.at).toISOString()}${native.why === undefined ? "" : `: ${native.why}`}`,
   };
 }
 
