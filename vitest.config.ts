@@ -14,6 +14,10 @@ export default defineConfig({
       { extends: true, test: { name: "cli", include: ["test/cli/**/*.test.ts"], testTimeout: 120_000 } },
       {
         extends: true,
+        test: { name: "systemd", include: ["test/systemd/**/*.test.ts"], testTimeout: 120_000, fileParallelism: false },
+      },
+      {
+        extends: true,
         test: { name: "harness", include: ["test/harness/**/*.test.ts"], testTimeout: 180_000, fileParallelism: false },
       },
     ],

@@ -9,10 +9,15 @@ import type { Asker } from "./contract/command.ts";
 import { layHome } from "./contract/home.ts";
 import { inProcess } from "./fleet/control.ts";
 import type { World } from "./fleet/world.ts";
+import { readEnvironment } from "./lib/environment.ts";
 import { FleetError, exitCodes } from "./lib/errors.ts";
+import { findExecutable } from "./lib/find-executable.ts";
 import { appendLog } from "./lib/log.ts";
 import { beatInterval } from "./status/beat.ts";
-import { builtinSupervisor, type BuiltinSupervisor } from "./supervisor/builtin.ts";
+import { builtinSupervisor, type SupervisorParts } from "./supervisor/builtin.ts";
+import type { Supervisor } from "./supervisor/supervisor.ts";
+import type { SystemdSupervisor } from "./supervisor/systemd/systemd.ts";
+import { unitsOf } from "./supervisor/units.ts";
 import { tmuxTerminal } from "./terminal/tmux.ts";
 
 /** The composition root: reads the environment once, wires the rooms together, and is the only one that exits. */
@@ -40,40 +45,67 @@ function takeHomeFlag(): string | undefined {
   return undefined;
 }
 
-function makeWorld(homeFlag: string | undefined): { world: World; builtin: BuiltinSupervisor } {
-  const path = env["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+function makeWorld(homeFlag: string | undefined): { world: World; systemd: () => Promise<SystemdSupervisor> } {
   const { uid } = userInfo();
+  const beatIntervalS = beatInterval(env["MOSAIC_HEARTBEAT_INTERVAL"]);
   const home = layHome({
     mosaicHome: homeFlag ?? (env["MOSAIC_HOME"] || undefined),
     userHome: homedir(),
     runDir: env["MOSAIC_HEARTBEAT_RUN_DIR"] || undefined,
     uid,
+    configHome: env["XDG_CONFIG_HOME"] || undefined,
   });
-  const kept = Object.entries(env).filter(
+  const byAgent = env["MOSAIC_AGENT"] !== undefined;
+  // What an agent has in its environment is its own; others that it starts get what the person had.
+  const outer = (byAgent ? readEnvironment(home.environment) : undefined) ?? env;
+  const path = outer["PATH"] ?? "/usr/local/bin:/usr/bin:/bin";
+  const kept = Object.entries(outer).filter(
     (pair): pair is [string, string] => pair[1] !== undefined && inherited.test(pair[0]),
   );
   const agentEnv = { LANG: "C.UTF-8", ...Object.fromEntries(kept) };
   const terminal = tmuxTerminal({ PATH: path });
   const log: World["log"] = (line) =>
     appendLog(join(home.log, "fleet.jsonl"), { at: new Date().toISOString(), ...line });
-  const builtin = builtinSupervisor({
+  const parts: SupervisorParts = {
     home,
+    units: unitsOf(home),
     terminal,
     env: { HOME: homedir(), PATH: path, LANG: agentEnv.LANG },
     now: Date.now,
     tell: log,
     remake: async (name) => (await import("./daemon/serve.ts")).remake(world, name),
-  });
+  };
+  const systemdAt = { runtimeDir: env["XDG_RUNTIME_DIR"] || `/run/user/${uid}`, path };
+  const systemd = async () => {
+    const { systemdSupervisor } = await import("./supervisor/systemd/systemd.ts");
+    return systemdSupervisor({ ...parts, at: systemdAt, installation: world.installation() });
+  };
   const world: World = {
     home,
     terminal,
-    supervisor: builtin,
+    units: parts.units,
+    supervisors: { builtin: builtinSupervisor(parts), systemd: later(systemd) },
+    systemd: systemdAt,
+    installation: () => ({
+      home,
+      terminal,
+      tmux: findExecutable("tmux", path) ?? "/usr/bin/tmux",
+      mosaic: [process.execPath, world.entry],
+      env: parts.env,
+    }),
     search: { path, node: process.execPath },
     now: Date.now,
     host: hostname(),
     uid,
-    beatIntervalS: beatInterval(env["MOSAIC_HEARTBEAT_INTERVAL"]),
+    beatIntervalS,
+    byAgent,
     agentEnv,
+    ownEnv: {
+      ...agentEnv,
+      PATH: path,
+      MOSAIC_HEARTBEAT_RUN_DIR: home.run,
+      MOSAIC_HEARTBEAT_INTERVAL: String(beatIntervalS),
+    },
     assets: fromSource
       ? {
           piExtension: join(here, "harness/pi/extension/index.ts"),
@@ -88,17 +120,31 @@ function makeWorld(homeFlag: string | undefined): { world: World; builtin: Built
     entry: fromSource ? fileURLToPath(import.meta.url) : join(here, "..", "bin", "mosaic.js"),
     log,
   };
-  return { world, builtin };
+  return { world, systemd };
+}
+
+/** A supervisor whose code is loaded when it is first asked to do something. */
+function later(load: () => Promise<SystemdSupervisor>): Supervisor {
+  let loaded: Promise<SystemdSupervisor> | undefined;
+  const real = () => (loaded ??= load());
+  return {
+    kind: "systemd",
+    start: async (name) => (await real()).start(name),
+    stop: async (name, how) => (await real()).stop(name, how),
+    reconcile: async () => (await real()).reconcile(),
+  };
 }
 
 function makeContext(): Context {
-  const { world, builtin } = makeWorld(takeHomeFlag());
+  const { world, systemd } = makeWorld(takeHomeFlag());
   const agent = env["MOSAIC_AGENT"];
   const by: Asker = agent ? { kind: "agent", name: agent, token: env["MOSAIC_AGENT_TOKEN"] } : { kind: "person" };
   let stopper: AbortController | undefined;
   const context: Context = {
     world,
-    control: inProcess(world, { ensureDaemon: async () => (await import("./daemon/ensure.ts")).ensureDaemon(world) }),
+    control: inProcess(world, {
+      ensureDaemon: async (kind) => (await import("./daemon/ensure.ts")).ensureDaemon(world, kind),
+    }),
     by,
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
@@ -118,7 +164,8 @@ function makeContext(): Context {
     cwd: process.cwd(),
     version: version(),
     isDaemonUp: async () => (await import("./daemon/serve.ts")).daemonProcess(world.home) !== undefined,
-    serve: async () => (await import("./daemon/serve.ts")).serve(world, builtin, context.signal, context.err),
+    serve: async () => (await import("./daemon/serve.ts")).serve(world, context.signal, context.err),
+    unit: async (what, name) => (await import("./daemon/unit.ts")).unit(world, await systemd(), what, name),
     become: async (line) => {
       // Inside somebody's tmux, ours is another server: nesting is meant.
       const { TMUX: _, TMUX_PANE: __, ...outer } = env;

@@ -1,4 +1,4 @@
-import type { Finding } from "../fleet/finding.ts";
+import type { Finding } from "../contract/command.ts";
 import { painter } from "../lib/text.ts";
 import type { Context } from "./context.ts";
 import { printJson } from "./print-json.ts";
@@ -13,6 +13,19 @@ export async function verify(context: Context, options: { json?: true | undefine
 export async function doctor(context: Context, options: { json?: true | undefined }): Promise<number> {
   const { examine } = await import("../fleet/doctor.ts");
   return show(context, await examine(context.world), options, 4);
+}
+
+/** `install`, `uninstall`: the fleet's units in the person's systemd. */
+export async function units(
+  context: Context,
+  verb: "install" | "uninstall",
+  options: { json?: true | undefined },
+): Promise<number> {
+  const outcome = await context.control.run({ by: context.by, do: verb }, context.progress);
+  if (!("findings" in outcome)) return 0;
+  const code = show(context, outcome.findings, options, 4);
+  if (verb === "install" && code === 0) context.err("Next: mosaic fleet start\n");
+  return code;
 }
 
 function show(

@@ -24,6 +24,8 @@ export interface Context {
   version: string;
   /** Runs the daemon in this process until it is told to end. */
   serve: () => Promise<void>;
+  /** What systemd's units call. */
+  unit: (what: "begin" | "end", name: string) => Promise<number>;
   isDaemonUp: () => Promise<boolean>;
   /** Becomes that program: nothing of mosaic is left behind to leak. */
   become: (argv: readonly [string, ...string[]]) => Promise<number>;

@@ -1,5 +1,6 @@
 import { observe } from "../fleet/observe.ts";
 import { planOf } from "../fleet/plan-of.ts";
+import { chooseSupervisor } from "../fleet/supervision.ts";
 import { supported } from "../harness/index.ts";
 import { painter, table } from "../lib/text.ts";
 import type { Context } from "./context.ts";
@@ -11,7 +12,7 @@ const styles = { start: "green", stop: "red", restart: "yellow" } as const;
 /** `plan`: what apply would do, and what it leaves alone on purpose. */
 export async function showPlan(context: Context, options: { json?: true | undefined }): Promise<number> {
   const { roster, agents } = await observe(context.world);
-  const changes = planOf(context.world, agents);
+  const changes = planOf(context.world, chooseSupervisor(context.world, roster.supervisor).kind, agents);
   const left = agents
     .filter(
       (one) => one.managed && one.unit.process === "none" && !changes.some((change) => change.agent === one.agent.name),

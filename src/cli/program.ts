@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from "@commander-js/extra-typings";
+import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 
 import { runtimes } from "../contract/agent.ts";
 import type { SendMode } from "../contract/command.ts";
@@ -78,6 +78,17 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .description("make the fleet match its roster; what you stopped stays stopped")
     .addHelpText("after", examples("apply"))
     .action(async () => done(await (await import("./lifecycle.ts")).apply(context)));
+  for (const [verb, about] of [
+    ["install", "hand the fleet to your systemd: agents begin at boot and outlive your logout"],
+    ["uninstall", "take the fleet's systemd units away again; roster and conversations stay"],
+  ] as const) {
+    fleet
+      .command(verb)
+      .description(about)
+      .option(...jsonFlag)
+      .addHelpText("after", examples(verb))
+      .action(async (options) => done(await (await import("./check.ts")).units(context, verb, options)));
+  }
   for (const [verb, about] of [
     ["start", "start agents (all without a name) and wait until they are ready"],
     ["stop", "let agents save and end, and keep them stopped (all without a name)"],
@@ -216,6 +227,12 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
       await context.serve();
       done(0);
     });
+  fleet
+    .command("unit", { hidden: true })
+    .description("what systemd calls before an agent's start and at its end")
+    .addArgument(new Argument("<what>").choices(["begin", "end"]))
+    .argument("<agent>", "an agent's name")
+    .action(async (what, agent) => done(await context.unit(what, agent)));
   program
     .command("complete")
     .description("print shell completions")

@@ -1,6 +1,8 @@
 import type { AgentStatus } from "../contract/state.ts";
 import { namedAgent } from "../fleet/names.ts";
 import { observe } from "../fleet/observe.ts";
+import { chooseSupervisor } from "../fleet/supervision.ts";
+import { withoutDaemon } from "../fleet/verify.ts";
 import { harnessOf, supported } from "../harness/index.ts";
 import { painter, table } from "../lib/text.ts";
 import type { Context } from "./context.ts";
@@ -25,11 +27,12 @@ export async function status(
     return 0;
   }
   const daemon = await context.isDaemonUp();
+  const choice = chooseSupervisor(context.world, seen.roster.supervisor);
   if (options.json) {
     printJson(context, {
       ...seen.state,
       daemon: { up: daemon },
-      supervisor: context.world.supervisor.kind,
+      supervisor: choice.kind,
       roster: context.world.home.roster,
     });
     return 0;
@@ -47,7 +50,7 @@ export async function status(
       [paint("bold", "agents"), [...counts].map(([state, those]) => `${those.length} ${state}`).join(", ")],
       [
         paint("bold", "supervisor"),
-        `${context.world.supervisor.kind}, daemon ${daemon ? "up" : paint("yellow", "down")}`,
+        `${choice.kind} (${seen.roster.supervisor === "auto" ? `chosen: ${choice.why}` : choice.why}), daemon ${daemon ? "up" : paint("yellow", "down")}`,
       ],
       [paint("bold", "roster"), context.world.home.roster],
     ]),
@@ -55,7 +58,7 @@ export async function status(
   for (const one of drifting) context.err(`${one.agent.name}: ${one.status.drift.join("; ")}\n`);
   if (drifting.length > 0) context.err("Next: mosaic fleet plan\n");
   else if (!daemon && seen.agents.some((one) => one.unit.wanted === "up"))
-    context.err("Nothing restarts agents that end while the daemon is down. Next: mosaic fleet start\n");
+    context.err(`The daemon is down: ${withoutDaemon[choice.kind]}. Next: mosaic fleet start\n`);
   return 0;
 }
 

@@ -13,6 +13,13 @@ type PermissionFloor = (typeof permissionFloors)[number];
 export const restartRules = ["always", "on-failure", "never"] as const;
 type RestartRule = (typeof restartRules)[number];
 
+/** What an agent may use of the machine, as systemd spells it. Kept by systemd only. */
+export interface Limits {
+  memory?: string | undefined;
+  cpu?: string | undefined;
+  tasks?: number | undefined;
+}
+
 /** One agent of a roster with every default filled in and every path absolute. */
 export interface Agent {
   name: string;
@@ -29,6 +36,7 @@ export interface Agent {
   secrets: readonly string[];
   permissions: PermissionFloor;
   restart: RestartRule;
+  limits: Limits | undefined;
 }
 
 /** A name is safe as a file, a tmux target, a unit and a chat word. */

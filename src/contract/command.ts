@@ -8,7 +8,7 @@ export type Command = { by: Asker } & (
   | { do: "start" | "stop" | "restart"; agents: readonly string[] | "all" }
   | { do: "send"; agent: string; text: string; mode: SendMode; id?: string | undefined }
   | { do: "interrupt"; agent: string }
-  | { do: "apply" }
+  | { do: "apply" | "install" | "uninstall" }
 );
 
 /** `next`: at the turn's end; `steer`: into the running turn. */
@@ -36,10 +36,18 @@ export type AgentOutcome = { agent: string; note: string } & (
   | { did: "failed"; hint: string }
 );
 
+/** One thing that was checked or done: how it stands, and the line to type where something is left to do. */
+export interface Finding {
+  level: "good" | "note" | "bad";
+  text: string;
+  next?: string;
+}
+
 export type Outcome =
   | { did: "send"; receipt: Receipt }
   | { did: "interrupt"; agent: string; note: string }
-  | { did: "start" | "stop" | "restart" | "apply"; agents: AgentOutcome[] };
+  | { did: "start" | "stop" | "restart" | "apply"; agents: AgentOutcome[] }
+  | { did: "install" | "uninstall"; findings: Finding[] };
 
 /** What happened, for whoever watches. */
 type FleetEvent = { kind: "state"; state: FleetState };

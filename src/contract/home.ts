@@ -17,6 +17,10 @@ export interface Home {
   locks: string;
   bin: string;
   cache: string;
+  /** The environment in which the person last started something: what agents may have of it. */
+  environment: string;
+  /** systemd's folder for the person's own units. */
+  units: string;
   /** Unix sockets. In the home where the path is short enough for the kernel, else in a private folder of this home below /tmp. */
   sockets: string;
 }
@@ -55,6 +59,7 @@ export function layHome(facts: {
   userHome: string;
   runDir: string | undefined;
   uid: number;
+  configHome?: string | undefined;
 }): Home {
   const root = resolve(facts.mosaicHome ?? join(facts.userHome, ".config", "mosaic"));
   const fleet = join(root, "fleet");
@@ -74,6 +79,8 @@ export function layHome(facts: {
     locks: join(fleet, "locks"),
     bin: join(fleet, "bin"),
     cache: join(fleet, "cache"),
+    environment: join(fleet, "environment"),
+    units: join(facts.configHome ?? join(facts.userHome, ".config"), "systemd", "user"),
     sockets,
   };
 }

@@ -6,6 +6,8 @@ export interface TerminalAt {
 
 /** What an agent's terminal can do. The tmux driver is the implementation; supervisors and adapters get it handed. */
 export interface Terminal {
+  /** The command line that opens the terminal with the script in it, for whoever keeps the terminal himself. */
+  opener(at: TerminalAt, run: { script: string; cwd: string }): [string, ...string[]];
   /** Opens the terminal and runs the script in it. Refuses where it is open already. */
   open(at: TerminalAt, run: { script: string; cwd: string; env: Readonly<Record<string, string>> }): Promise<void>;
   isOpen(at: TerminalAt): Promise<boolean>;

@@ -12,11 +12,13 @@ import { isLiving, processOf } from "../lib/proc.ts";
 import { pause, until } from "../lib/wait.ts";
 import { readRoster } from "../roster/cache.ts";
 import { beatPath, writeBeat } from "../status/beat.ts";
-import type { BuiltinSupervisor } from "../supervisor/builtin.ts";
 import type { Unit } from "../supervisor/supervisor.ts";
 
-/** How often every unit is looked at: a lost terminal leaves no event behind, only a missing process. */
-const lookMs = 250;
+/**
+ * How often units that nobody else looks after are looked at. An end rings at once; only a terminal that is taken away
+ * together with its wrapper leaves no event behind, but a missing process.
+ */
+const lookMs = 1_000;
 /** How long a harness may take to answer for its beat. */
 const answerMs = 500;
 
@@ -37,12 +39,7 @@ export function daemonProcess(home: Home): number | undefined {
  * The one long-lived process of this host: supervises where systemd does not, and beats for agents that cannot. It owns
  * no state, so it may be killed at any moment; agents live on, and the next one adopts them. Runs until the signal.
  */
-export async function serve(
-  world: World,
-  supervisor: BuiltinSupervisor,
-  signal: AbortSignal,
-  tell: (line: string) => void,
-): Promise<void> {
+export async function serve(world: World, signal: AbortSignal, tell: (line: string) => void): Promise<void> {
   const { home } = world;
   // Whoever ends just now still holds it for a moment.
   const lock = await until(() => tryLock(lockPath(home)), { withinMs: 1_000 });
@@ -55,12 +52,15 @@ export async function serve(
     writeAtomic(pidPath(home), `pid=${process.pid}\nstart=${processOf(process.pid)?.started ?? ""}\n`);
     world.log({ event: "daemon-started", note: `pid ${process.pid}` });
     tell(`serving ${home.root} (pid ${process.pid}); Ctrl-C ends the daemon, agents live on\n`);
+    const { builtin, systemd } = world.supervisors;
     let nextBeat = 0;
+    let kept = 0;
     while (!signal.aborted) {
       try {
-        await supervisor.reconcile();
+        kept = await builtin.reconcile();
         if (world.now() >= nextBeat) {
           nextBeat = world.now() + world.beatIntervalS * 1_000;
+          await systemd.reconcile();
           await beatForOthers(world);
         }
       } catch (error) {
@@ -68,7 +68,9 @@ export async function serve(
         world.log({ event: "daemon-fault", note: error instanceof Error ? error.message : String(error) });
         await pause(1_000, signal);
       }
-      await wake.wait(lookMs, signal);
+      // Where systemd looks after all of them there is nothing to do until the next beat.
+      const untilBeat = Math.max(0, nextBeat - world.now());
+      await wake.wait(kept > 0 ? Math.min(lookMs, untilBeat) : untilBeat, signal);
     }
   } finally {
     folder?.close();
@@ -87,7 +89,7 @@ export async function remake(world: World, name: string): Promise<Unit | undefin
 
 async function beatForOthers(world: World): Promise<void> {
   const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
-  const units = world.supervisor.observe(roster.agents.map((agent) => agent.name));
+  const units = world.units.observe(roster.agents.map((agent) => agent.name));
   for (const agent of roster.agents) {
     const unit = units.get(agent.name);
     if (unit?.process !== "alive" || unit.pid === undefined || !supported.includes(agent.runtime)) continue;
@@ -112,10 +114,15 @@ async function beatForOthers(world: World): Promise<void> {
   }
 }
 
+/** Files whose change means that there is something to do: an end, another wish, a lost record. */
+const telling = /\/(exit|unit\.json|pid)$/;
+
 /** The launch wrapper's exit file is the fastest word of a crash (3 ms); where folders cannot be watched, looking is enough. */
 function watchAgents(home: Home, ring: () => void): { close(): void } | undefined {
   try {
-    const watcher = watch(home.agents, { recursive: true }, (_, file) => void (file?.endsWith("/exit") && ring()));
+    const watcher = watch(home.agents, { recursive: true }, (_, file) => {
+      if (file !== null && telling.test(file)) ring();
+    });
     watcher.on("error", () => watcher.close());
     return watcher;
   } catch {

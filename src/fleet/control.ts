@@ -2,18 +2,23 @@ import type { Command, FleetControl, Outcome } from "../contract/command.ts";
 import { harnessOf } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { pause } from "../lib/wait.ts";
+import type { SupervisorKind } from "../supervisor/supervisor.ts";
 import { isAgentToken } from "./credentials.ts";
 import { frame } from "./frame.ts";
+import { install, uninstall } from "./install.ts";
 import { asLaunched, deskOf } from "./launch.ts";
 import { lifecycle, type Tell } from "./lifecycle.ts";
 import { namedAgent } from "./names.ts";
 import { observe, type Observed } from "./observe.ts";
 import { judge } from "./policy.ts";
+import { chooseSupervisor, requireSupervisor } from "./supervision.ts";
 import type { World } from "./world.ts";
 
 /** The fleet, commanded in this very process. Works with the daemon up or down. */
-export function inProcess(world: World, parts: { ensureDaemon: () => Promise<void> }): FleetControl {
-  const life = lifecycle(world, parts.ensureDaemon);
+export function inProcess(
+  world: World,
+  parts: { ensureDaemon: (kind: SupervisorKind) => Promise<void> },
+): FleetControl {
   return {
     state: async () => (await observe(world)).state,
 
@@ -47,7 +52,9 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
 
   async function act(command: Command, seen: Awaited<ReturnType<typeof observe>>, tell: Tell): Promise<Outcome> {
     const { fleet } = seen.roster;
-    if (seen.roster.supervisor === "systemd" && ["start", "restart", "apply"].includes(command.do)) throw noSystemd();
+    const choice = chooseSupervisor(world, seen.roster.supervisor);
+    if (["start", "restart", "apply", "install"].includes(command.do)) requireSupervisor(world, choice);
+    const life = lifecycle(world, choice.kind, parts.ensureDaemon);
     const chosen = (names: readonly string[] | "all") =>
       names === "all" ? seen.agents : [...new Set(names)].map((name) => namedAgent(seen.agents, name));
     switch (command.do) {
@@ -79,6 +86,13 @@ export function inProcess(world: World, parts: { ensureDaemon: () => Promise<voi
       }
       case "stop":
         return { did: "stop", agents: await life.stop(fleet, chosen(command.agents), tell) };
+      case "install":
+        return {
+          did: "install",
+          findings: await install(world, seen.roster.supervisor, (kind) => parts.ensureDaemon(kind)),
+        };
+      case "uninstall":
+        return { did: "uninstall", findings: await uninstall(world, seen.agents) };
       case "apply":
         return { did: "apply", agents: await life.apply(fleet, seen.agents, tell) };
     }
@@ -92,14 +106,5 @@ function requireRunning(one: Observed): void {
     hint: `mosaic fleet start ${name}`,
   });
 }
-
-const noSystemd = (): FleetError =>
-  new FleetError(
-    "conflict",
-    "This version of mosaic keeps agents alive by itself; it cannot hand them to systemd yet.",
-    {
-      hint: "mosaic fleet init --supervisor auto --yes",
-    },
-  );
 
 const sender = (command: Command): string => (command.by.kind === "person" ? "a person" : command.by.name);

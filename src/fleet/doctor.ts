@@ -1,13 +1,15 @@
 import { accessSync, constants, mkdirSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 
+import type { Finding } from "../contract/command.ts";
 import { harnessOf, supported } from "../harness/index.ts";
 import { FleetError, systemCode } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
 import { findExecutable } from "../lib/find-executable.ts";
 import { readRosterText } from "../roster/load.ts";
+import { lingers, systemctl, whyUnreachable } from "../supervisor/systemd/systemctl.ts";
 import { findHarness, versionOf } from "./find-harness.ts";
-import type { Finding } from "./finding.ts";
+import { checkUnits, lingerLine } from "./install.ts";
 import type { World } from "./world.ts";
 
 const least = { node: [22, 19], tmux: [3, 2] } as const;
@@ -16,8 +18,13 @@ const leastFree = 200 * 1024 * 1024;
 
 /** Looks at everything a fleet needs of this machine. Changes nothing but creating the home where it is missing. */
 export async function examine(world: World): Promise<Finding[]> {
-  const [tmux, harnesses, roster] = await Promise.all([tmuxOf(world), harnessesOf(world), rosterOf(world)]);
-  return [nodeOf(), tmux, ...homeOf(world), ...harnesses, ...roster];
+  const [tmux, systemd, harnesses, roster] = await Promise.all([
+    tmuxOf(world),
+    systemdOf(world),
+    harnessesOf(world),
+    rosterOf(world),
+  ]);
+  return [nodeOf(), tmux, ...homeOf(world), ...systemd, ...harnesses, ...roster];
 }
 
 function nodeOf(): Finding {
@@ -69,6 +76,21 @@ function homeOf({ home }: World): Finding[] {
     findings.push({ level: "note", text: `the home's path is long, so sockets are in ${home.sockets}` });
   }
   return findings;
+}
+
+/** Whether the person's own systemd could keep the agents, and whether it would after a logout. */
+async function systemdOf(world: World): Promise<Finding[]> {
+  const why = whyUnreachable(world.systemd);
+  if (why !== undefined) return [{ level: "note", text: `agents are kept by mosaic's own daemon: ${why}` }];
+  const ran = await systemctl(world.systemd, ["is-system-running"]);
+  const said = ran.stdout.trim() || ran.stderr.trim();
+  const bus: Finding = /^(running|degraded|starting)/.test(said)
+    ? { level: "good", text: `your systemd answers (${said})` }
+    : { level: "bad", text: `your systemd does not answer: ${said}`, next: "systemctl --user status" };
+  const linger: Finding = lingers()
+    ? { level: "good", text: "your units outlive your last logout (you linger)" }
+    : { level: "note", text: "you do not linger: systemd would end agents at your last logout", next: lingerLine() };
+  return [bus, linger, ...(await checkUnits(world))];
 }
 
 async function harnessesOf(world: World): Promise<Finding[]> {

@@ -10,6 +10,7 @@ import { quote } from "../lib/quote.ts";
 import { loadRoster, type LoadedRoster } from "../roster/load.ts";
 import { findPresets, type FoundPreset } from "../roster/preset.ts";
 import { composeRoster, readBack, reviseRoster, type Answers, type Installed } from "./compose.ts";
+import { chooseSupervisor, requireSupervisor } from "./supervision.ts";
 import type { World } from "./world.ts";
 
 /** Everything an init knows before the first question. */
@@ -109,11 +110,7 @@ export async function draft(world: World, situation: Situation, answers: Answers
     has: (runtime) => situation.installed.includes(runtime),
     supports: (runtime) => supported.includes(runtime),
   };
-  if (answers.supervisor === "systemd") {
-    throw new FleetError("conflict", "This version of mosaic cannot hand agents to systemd yet.", {
-      hint: "mosaic fleet init --supervisor auto",
-    });
-  }
+  if (answers.supervisor !== undefined) requireSupervisor(world, chooseSupervisor(world, answers.supervisor));
   for (const asked of [answers.runtime, answers.orchestratorRuntime]) if (asked !== undefined) await harnessOf(asked);
   let text: string;
   if (current === undefined) {

@@ -33,7 +33,7 @@ export function deskOf(world: World, fleet: string, agent: Agent): Desk {
 
 /** Makes an agent ready to start: whatever could fail about it fails here. Changes no running process. */
 export async function prepare(world: World, fleet: string, agent: Agent): Promise<void> {
-  await world.supervisor.install(await makeUnit(world, fleet, agent));
+  await world.units.install(await makeUnit(world, fleet, agent));
 }
 
 /**
@@ -64,7 +64,7 @@ export async function makeUnit(world: World, fleet: string, agent: Agent): Promi
   privateFolder(world.home.run, world.uid);
   const script = launchScript(desk.place, { argv: launch.argv, cwd: agent.workdir, env });
   writeAtomic(desk.place.prepared, JSON.stringify({ agent, version: found.version }), { durable: false });
-  return { name: agent.name, script, cwd: agent.workdir, restart: agent.restart };
+  return { name: agent.name, script, cwd: agent.workdir, restart: agent.restart, limits: agent.limits };
 }
 
 /** What was launched last, and the version that the CLI named then. */

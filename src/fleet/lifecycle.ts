@@ -1,8 +1,11 @@
+import type { Agent } from "../contract/agent.ts";
 import type { AgentOutcome, Change } from "../contract/command.ts";
 import { harnessOf, supported } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { until } from "../lib/wait.ts";
-import { asLaunched, deskOf, prepare } from "./launch.ts";
+import { readRoster } from "../roster/cache.ts";
+import type { SupervisorKind } from "../supervisor/supervisor.ts";
+import { asLaunched, deskOf, launchedAs, prepare } from "./launch.ts";
 import { namedAgent } from "./names.ts";
 import { observe, type Observed } from "./observe.ts";
 import { planOf } from "./plan-of.ts";
@@ -21,7 +24,7 @@ const atOnce = 4;
 export type Tell = (line: string) => void;
 
 /** Starting, stopping, restarting and applying: each of many agents, in the right order, waiting for the truth. */
-export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
+export function lifecycle(world: World, kind: SupervisorKind, ensureDaemon: (kind: SupervisorKind) => Promise<void>) {
   return { start, stop, restart, apply };
 
   async function restart(fleet: string, agents: readonly Observed[], tell: Tell): Promise<AgentOutcome[]> {
@@ -31,9 +34,9 @@ export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
   }
 
   async function apply(fleet: string, agents: Observed[], tell: Tell): Promise<AgentOutcome[]> {
-    const changes = planOf(world, agents);
-    const of = (kind: Change["kind"]) =>
-      changes.filter((change) => change.kind === kind).map((change) => namedAgent(agents, change.agent));
+    const changes = planOf(world, kind, agents);
+    const of = (what: Change["kind"]) =>
+      changes.filter((change) => change.kind === what).map((change) => namedAgent(agents, change.agent));
     const [starts, restarts] = [of("start"), of("restart")];
     await checkAll(fleet, [...starts, ...restarts]);
     const stopped = await stop(fleet, of("stop"), tell);
@@ -53,7 +56,7 @@ export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
       fleet,
       agents.filter((one) => one.unit.process === "none"),
     );
-    await ensureDaemon();
+    await ensureDaemon(kind);
     const first = agents.toSorted(
       (a, b) => Number(b.agent.role === "orchestrator") - Number(a.agent.role === "orchestrator"),
     );
@@ -61,7 +64,7 @@ export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
       const { name } = one.agent;
       if (one.unit.process === "none") tell(`starting ${name}`);
       try {
-        const did = await world.supervisor.start(name);
+        const did = await world.supervisors[kind].start(name);
         if (did === "already") return { agent: name, did: "nothing", note: "it runs already" };
         return { agent: name, did: "started", note: await ready(name) };
       } catch (error) {
@@ -107,11 +110,8 @@ export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
       const { name } = one.agent;
       if (one.unit.process !== "none") tell(`stopping ${name}`);
       const agent = asLaunched(world, one);
-      const ask = async () => {
-        const { pid } = world.supervisor.observe([name]).get(name) ?? {};
-        if (pid !== undefined) await (await harnessOf(agent.runtime)).end(deskOf(world, fleet, agent), pid);
-      };
-      const did = await world.supervisor.stop(name, { ask, graceMs });
+      // Whoever started it stops it, whatever the roster says meanwhile.
+      const did = await world.supervisors[one.unit.by ?? kind].stop(name, asking(world, fleet, agent));
       if (supported.includes(agent.runtime)) (await harnessOf(agent.runtime)).tidy?.(deskOf(world, fleet, agent));
       return did === "already"
         ? { agent: name, did: "nothing", note: "it was stopped already" }
@@ -120,9 +120,26 @@ export function lifecycle(world: World, ensureDaemon: () => Promise<void>) {
   }
 
   function exitNote(name: string): string {
-    const exit = world.supervisor.observe([name]).get(name)?.exit;
+    const exit = world.units.observe([name]).get(name)?.exit;
     return exit === undefined ? "it left no exit code" : `exit code ${exit.code}`;
   }
+}
+
+/** How an agent is asked to save and end, and how long it may take. */
+function asking(world: World, fleet: string, agent: Agent): { ask: () => Promise<void>; graceMs: number } {
+  const ask = async () => {
+    const { pid } = world.units.observe([agent.name]).get(agent.name) ?? {};
+    if (pid !== undefined) await (await harnessOf(agent.runtime)).end(deskOf(world, fleet, agent), pid);
+  };
+  return { ask, graceMs };
+}
+
+/** The same for whoever only knows its name; of an agent whose launch is not known nothing can be asked. */
+export async function endOf(world: World, name: string): Promise<{ ask: () => Promise<void>; graceMs: number }> {
+  const agent = launchedAs(world, name)?.agent;
+  if (agent === undefined || !supported.includes(agent.runtime)) return { ask: async () => {}, graceMs: 0 };
+  const roster = await readRoster(world.home.roster, world.home.cache, world.home.user).catch(() => undefined);
+  return asking(world, roster?.fleet ?? "", agent);
 }
 
 /** Says of an agent that was stopped for it that it was restarted. */

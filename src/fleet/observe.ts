@@ -6,9 +6,10 @@ import { readRoster } from "../roster/cache.ts";
 import type { LoadedRoster } from "../roster/load.ts";
 import { beatPath, readBeat, type BeatReading } from "../status/beat.ts";
 import { derive, type Derived, type Facts } from "../status/derive.ts";
-import type { UnitView } from "../supervisor/supervisor.ts";
+import type { SupervisorKind, UnitView } from "../supervisor/supervisor.ts";
 import { deskOf, launchedAs } from "./launch.ts";
 import { changedFields } from "./plan.ts";
+import { chooseSupervisor } from "./supervision.ts";
 import type { World } from "./world.ts";
 
 /** How long a harness may take to answer for its state; a healthy Pi needs about 1 ms. */
@@ -31,16 +32,17 @@ export async function observe(
 ): Promise<{ roster: LoadedRoster; agents: Observed[]; state: FleetState }> {
   const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
   const named = new Set(roster.agents.map((agent) => agent.name));
-  const others = world.supervisor.known().filter((name) => !named.has(name));
-  const units = world.supervisor.observe([...named, ...others]);
+  const others = world.units.known().filter((name) => !named.has(name));
+  const units = world.units.observe([...named, ...others]);
   // Whoever runs, or would be started again, is shown though the roster does not name it.
   const strays = others
     .filter((name) => units.get(name)?.process !== "none" || units.get(name)?.wanted === "up")
     .map((name) => ({ agent: launchedAs(world, name)?.agent ?? nameless(name), managed: false }));
   const every = [...roster.agents.map((agent) => ({ agent, managed: true })), ...strays];
   const all = only === undefined ? every : every.filter((one) => one.agent.name === only);
+  const { kind } = chooseSupervisor(world, roster.supervisor);
   const agents = await Promise.all(
-    all.map((one) => observeOne(world, roster, units.get(one.agent.name) as UnitView, one)),
+    all.map((one) => observeOne(world, roster, kind, units.get(one.agent.name) as UnitView, one)),
   );
   return {
     roster,
@@ -70,11 +72,13 @@ const nameless = (name: string): Agent => ({
   secrets: [],
   permissions: "read",
   restart: "never",
+  limits: undefined,
 });
 
 async function observeOne(
   world: World,
   roster: LoadedRoster,
+  kind: SupervisorKind,
   unit: UnitView,
   { agent, managed }: { agent: Agent; managed: boolean },
 ): Promise<Observed> {
@@ -112,7 +116,7 @@ async function observeOne(
         : ((answer?.kind === "state" ? answer.version : undefined) ?? launched?.version ?? null),
     restarts: unit.restarts,
     queue: 0,
-    drift: driftOf(agent, managed, unit, launched?.agent),
+    drift: driftOf(agent, managed, unit, launched?.agent, kind),
   };
   return { agent, managed, unit, facts, derived, status };
 }
@@ -140,10 +144,17 @@ function heartbeatOf(beat: BeatReading, unit: UnitView, answer: Answer | undefin
   };
 }
 
-function driftOf(agent: Agent, managed: boolean, unit: UnitView, launched: Agent | undefined): string[] {
+function driftOf(
+  agent: Agent,
+  managed: boolean,
+  unit: UnitView,
+  launched: Agent | undefined,
+  kind: SupervisorKind,
+): string[] {
   if (!managed) return ["not in the roster"];
   if (unit.process === "none")
     return unit.wanted === "up" ? [unit.quarantined ? "held after crashes" : "not running"] : [];
   if (launched === undefined) return ["not known how it was launched"];
-  return changedFields(agent, launched).map((field) => `${field} changed since its start`);
+  const fields = changedFields(agent, launched).map((field) => `${field} changed since its start`);
+  return unit.by === kind ? fields : [...fields, `it is to move to ${kind}`];
 }

@@ -1,10 +1,13 @@
 import type { Agent } from "../contract/agent.ts";
 import type { Change } from "../contract/command.ts";
+import type { SupervisorKind } from "../supervisor/supervisor.ts";
 
 /** What is known of one agent's reality, as far as a plan needs it. */
 export interface Actual {
   name: string;
   wanted: "up" | "down" | "never";
+  /** Which supervisor keeps it; undefined where none has started it yet. */
+  by: SupervisorKind | undefined;
   running: boolean;
   quarantined: boolean;
   /** How it was launched; undefined where that is not known. */
@@ -23,6 +26,7 @@ const launchFields = [
   "secrets",
   "permissions",
   "restart",
+  "limits",
   "role",
 ] as const satisfies (keyof Agent)[];
 
@@ -37,7 +41,7 @@ export function changedFields(agent: Agent, launched: Agent): string[] {
  * stopped, and what is held after crashes stays held: only `start` overrules those. The orchestrator is started first,
  * and what left the roster is stopped last.
  */
-export function plan(desired: readonly Agent[], actual: readonly Actual[]): Change[] {
+export function plan(kind: SupervisorKind, desired: readonly Agent[], actual: readonly Actual[]): Change[] {
   const real = new Map(actual.map((one) => [one.name, one]));
   const first = desired.toSorted((a, b) => Number(b.role === "orchestrator") - Number(a.role === "orchestrator"));
   const changes = first.flatMap((agent): Change[] => {
@@ -47,7 +51,8 @@ export function plan(desired: readonly Agent[], actual: readonly Actual[]): Chan
         return [{ kind: "restart", agent: agent.name, why: "it is not known how it was launched" }];
       }
       const fields = changedFields(agent, now.launched);
-      return fields.length === 0 ? [] : [{ kind: "restart", agent: agent.name, why: `${fields.join(", ")} changed` }];
+      if (fields.length > 0) return [{ kind: "restart", agent: agent.name, why: `${fields.join(", ")} changed` }];
+      return now.by === kind ? [] : [{ kind: "restart", agent: agent.name, why: `it moves to ${kind}` }];
     }
     if (now?.wanted === "down" || now?.quarantined === true) return [];
     return [

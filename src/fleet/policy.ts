@@ -22,6 +22,8 @@ export function judge(command: Command, standing: Standing | undefined, everyAge
   if (command.do === "send") {
     return command.agent === by.name ? refuse("an agent does not write to itself") : undefined;
   }
+  if (command.do === "install" || command.do === "uninstall")
+    return refuse("what the machine does at boot is a person's affair");
   if (standing.role !== "orchestrator") return refuse(`a worker may send and look, not ${command.do}`);
   const touched = command.do === "interrupt" ? [command.agent] : "agents" in command ? command.agents : [];
   const all = touched === "all" ? everyAgent : touched;

@@ -1,6 +1,7 @@
+import type { Finding } from "../contract/command.ts";
 import { age } from "../lib/text.ts";
-import type { Finding } from "./finding.ts";
 import { observe, type Observed } from "./observe.ts";
+import { chooseSupervisor } from "./supervision.ts";
 import type { World } from "./world.ts";
 
 const well = new Set(["idle", "working", "running", "waiting-input", "waiting-permission"]);
@@ -8,6 +9,7 @@ const well = new Set(["idle", "working", "running", "waiting-input", "waiting-pe
 /** Compares the fleet with its roster, agent by agent, by the same evidence as `ps`. */
 export async function verifyFleet(world: World, daemonUp: boolean): Promise<Finding[]> {
   const { roster, agents } = await observe(world);
+  const { kind } = chooseSupervisor(world, roster.supervisor);
   const findings: Finding[] = roster.warnings.map((text) => ({
     level: "note",
     text,
@@ -16,10 +18,16 @@ export async function verifyFleet(world: World, daemonUp: boolean): Promise<Find
   findings.push(
     daemonUp
       ? { level: "good", text: "the daemon is up" }
-      : { level: "bad", text: "the daemon is down: nothing restarts an agent that ends", next: "mosaic fleet start" },
+      : { level: "bad", text: `the daemon is down: ${withoutDaemon[kind]}`, next: "mosaic fleet start" },
   );
   return [...findings, ...agents.map(judgeAgent)];
 }
+
+/** What is missing while the daemon is down. */
+export const withoutDaemon = {
+  builtin: "nothing restarts an agent that ends",
+  systemd: "agents that cannot beat by themselves do not beat",
+} as const;
 
 function judgeAgent({ agent, derived, status, unit }: Observed): Finding {
   const { name } = agent;

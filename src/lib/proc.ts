@@ -57,3 +57,12 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
     return false;
   }
 }
+
+/** Names this run of the machine (or of the container): another after a reboot. Nothing of an earlier one lives on. */
+export function machineRun(): string {
+  try {
+    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}:${processOf(1)?.started ?? ""}`;
+  } catch {
+    return "";
+  }
+}

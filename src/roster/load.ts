@@ -164,6 +164,7 @@ function fillIn(entry: Roster["agents"][number], defaults: NonNullable<Roster["d
     secrets: [...new Set([...(defaults.secrets ?? []), ...(entry.secrets ?? [])])],
     permissions: entry.permissions ?? defaults.permissions ?? "full",
     restart: entry.restart ?? defaults.restart ?? "always",
+    limits: entry.limits || defaults.limits ? { ...defaults.limits, ...entry.limits } : undefined,
   };
 }
 

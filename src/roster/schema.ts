@@ -26,6 +26,22 @@ const settings = {
   env: z.record(own, z.string()).optional().describe("environment variables (nothing secret: use secrets)"),
   secrets: z.array(own).optional().describe("names of variables whose values lie in secrets/env"),
   permissions: z.enum(permissionFloors).optional().describe("what the agent may do without asking (default full)"),
+  limits: z
+    .strictObject({
+      memory: z
+        .string()
+        .regex(/^([1-9]\d*(\.\d+)?[KMGT]|infinity)$/, "an amount of memory is a number and K, M, G or T, as in 4G")
+        .optional()
+        .describe("memory, as in 4G; whoever uses more is ended and started again"),
+      cpu: z
+        .string()
+        .regex(/^[1-9]\d*%$/, "a share of processors is a percentage; 150% is one and a half")
+        .optional()
+        .describe("share of processors, as in 150%"),
+      tasks: z.int().min(8).optional().describe("processes and threads at most"),
+    })
+    .optional()
+    .describe("what the agent may use of the machine (kept where systemd supervises)"),
   restart: z.enum(restartRules).optional().describe("when to start it again after it ended by itself (default always)"),
 };
 

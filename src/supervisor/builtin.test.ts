@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import { tmuxTerminal } from "../terminal/tmux.ts";
 import { builtinSupervisor } from "./builtin.ts";
 import { supervisorSuite } from "./supervisor-suite.ts";
+import { unitsOf } from "./units.ts";
 
 const path = process.env["PATH"] ?? "";
 
@@ -10,6 +11,7 @@ supervisorSuite("builtin", (home) => {
   const make = () =>
     builtinSupervisor({
       home,
+      units: unitsOf(home),
       terminal: tmuxTerminal({ PATH: path }),
       env: { PATH: path, HOME: home.root },
       now: Date.now,
@@ -34,6 +36,7 @@ supervisorSuite("builtin", (home) => {
   }
   return {
     supervisor: make(),
+    units: unitsOf(home),
     loseDaemon() {
       watching.end();
       watching = watch();

@@ -1,28 +1,37 @@
 import { readFileSync, statSync } from "node:fs";
 
+import type { Limits } from "../contract/agent.ts";
 import type { AgentPlace } from "../contract/home.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 import { systemCode } from "../lib/errors.ts";
 import { processOf } from "../lib/proc.ts";
+import type { SupervisorKind } from "./supervisor.ts";
 
-/** The builtin supervisor's durable memory of one agent: what was asked, and its crashes. */
+/** What is durably known of one agent, whichever supervisor keeps it: what was asked, and its crashes. */
 export interface UnitRecord {
   want: "up" | "down";
+  /** Which supervisor started it last. */
+  by: SupervisorKind;
   restart: "always" | "on-failure" | "never";
+  limits?: Limits | undefined;
   restarts: number;
   crashes: number[];
-  /** The process whose end was last counted, so that no crash counts twice. */
-  counted: string | undefined;
+  /** The launch (its `launchedAt`) whose end was last counted or wished for, so that no crash counts twice. */
+  counted: number | undefined;
   nextAt: number | undefined;
   quarantined: { at: number; why: string } | undefined;
-  /** When the last launch began. */
+  /** When the last launch began, and during which run of the machine. */
   launchedAt?: number;
+  boot?: string;
+  /** A start was asked for, and systemd has not taken it up yet. */
+  asked?: true | undefined;
   /** Set once it ended and its rule says to leave it. */
   finished: boolean;
 }
 
 export const newRecord = (restart: UnitRecord["restart"]): UnitRecord => ({
   want: "down",
+  by: "builtin",
   restart,
   restarts: 0,
   crashes: [],
@@ -39,7 +48,7 @@ export function readRecord(place: AgentPlace): UnitRecord | undefined {
     if ((record?.want !== "up" && record?.want !== "down") || !Array.isArray(record.crashes)) {
       throw new SyntaxError(`${place.unit} is no record of ours`);
     }
-    return record as UnitRecord;
+    return { by: "builtin", ...record } as UnitRecord;
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
@@ -88,6 +97,9 @@ export function readRun(place: AgentPlace): Run | undefined {
 /** Writes what the launch wrapper wrote, where that was lost. */
 export const writeRun = (place: AgentPlace, run: Run): void =>
   writeAtomic(place.pid, `pid=${run.pid}\nstart=${run.started}\nwrapper=${run.wrapper}\nserver=${run.server}\n`);
+
+/** Names a run: another process is another run. */
+export const keyOf = (run: Run | undefined): string => (run ? `${run.pid}:${run.started}` : "none");
 
 /** `alive`, `frozen` or `none`. A zombie is none. */
 export function processState(run: Run | undefined): "alive" | "frozen" | "none" {

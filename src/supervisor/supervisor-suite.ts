@@ -9,11 +9,12 @@ import { agentPlace, layHome, type Home } from "../contract/home.ts";
 import { isLiving, markedProcesses, processOf } from "../lib/proc.ts";
 import { until } from "../lib/wait.ts";
 import { launchScript } from "./launch-script.ts";
-import type { Supervisor } from "./supervisor.ts";
+import type { Supervisor, Units } from "./supervisor.ts";
 
 /** A supervisor under test, with whatever keeps it working in the background and a way to kill that. */
 export interface Rig {
   supervisor: Supervisor;
+  units: Units;
   /** Kills the supervising process as kill -9 would, and brings another up. */
   loseDaemon(): void;
 }
@@ -24,9 +25,11 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
 
   function setUp() {
     const root = mkdtempSync(join(tmpdir(), "mosaic-sup-"));
-    const home = layHome({ mosaicHome: root, userHome: root, runDir: undefined, uid: 0 });
+    // systemd looks for units in the real home only.
+    const configHome = join(process.env["HOME"] ?? root, ".config");
+    const home = layHome({ mosaicHome: root, userHome: root, runDir: undefined, uid: 0, configHome });
     const rig = rigOf(home);
-    const { supervisor } = rig;
+    const { supervisor, units } = rig;
     const names = new Set<string>();
     onTestFinished(async () => {
       for (const name of names) await supervisor.stop(name, { ask: async () => {}, graceMs: 0 });
@@ -39,16 +42,16 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
         cwd: "/",
         env: { PATH: path, MOSAIC_AGENT: name, MOSAIC_HOME: home.root },
       });
-      await supervisor.install({ name, script, cwd: "/", restart });
+      await units.install({ name, script, cwd: "/", restart });
     };
     const view = (name: string) => {
-      const found = supervisor.observe([name]).get(name);
+      const found = units.observe([name]).get(name);
       if (found === undefined) throw new Error("a unit that was asked for is always observed");
       return found;
     };
     const settled = <T>(ask: () => T | undefined) => until(ask, { withinMs: 20_000 });
     const stop = (name: string, ask = async () => {}, graceMs = 0) => supervisor.stop(name, { ask, graceMs });
-    return { root, home, supervisor, rig, install, view, settled, stop };
+    return { root, home, supervisor, units, rig, install, view, settled, stop };
   }
 
   describe(`${kind} supervisor`, () => {
@@ -70,11 +73,11 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
     });
 
     test("two starts at once make one process", async () => {
-      const { supervisor, home, install } = setUp();
+      const { supervisor, units, home, install } = setUp();
       await install("co", "sleep 1000");
       await Promise.all([supervisor.start("co"), supervisor.start("co"), supervisor.start("co")]);
       const marked = markedProcesses(["MOSAIC_AGENT=co", `MOSAIC_HOME=${home.root}`]);
-      const run = supervisor.observe(["co"]).get("co");
+      const run = units.observe(["co"]).get("co");
       // the agent, and the wrapper that waits for it
       expect(marked.filter((pid) => pid === run?.pid || processOf(pid)?.parent === run?.pid).length).toBeGreaterThan(0);
       expect(marked.length).toBeLessThanOrEqual(3);
@@ -235,13 +238,13 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
     });
 
     test("a work folder that went away ends the launch with 78, and runs nothing elsewhere", async () => {
-      const { supervisor, root, home, view, settled } = setUp();
+      const { supervisor, units, root, home, view, settled } = setUp();
       const script = launchScript(agentPlace(home, "co"), {
         argv: ["/bin/sh", "-c", `touch ${root}/ran`],
         cwd: `${root}/gone`,
         env: { PATH: path, MOSAIC_AGENT: "co", MOSAIC_HOME: home.root },
       });
-      await supervisor.install({ name: "co", script, cwd: "/", restart: "never" });
+      await units.install({ name: "co", script, cwd: "/", restart: "never" });
       await expect(supervisor.start("co")).rejects.toThrow("exit code 78");
       expect(existsSync(join(root, "ran"))).toBe(false);
       await settled(() => (view("co").process === "none" ? true : undefined));

@@ -1,7 +1,14 @@
+import type { Limits } from "../contract/agent.ts";
+
+/** `systemd`: user units. `builtin`: our own daemon, where there is no systemd. */
+export type SupervisorKind = "builtin" | "systemd";
+
 /** How one agent's unit stands: what was asked, what is, and what happened. */
 export interface UnitView {
   /** What was last asked for; `never` where it was never started. */
   wanted: "up" | "down" | "never";
+  /** Which supervisor keeps it; undefined where none has started it yet. */
+  by: SupervisorKind | undefined;
   process: "alive" | "frozen" | "none";
   /** The agent's own process, the last one known. */
   pid: number | undefined;
@@ -28,6 +35,19 @@ export interface Unit {
   script: string;
   cwd: string;
   restart: "always" | "on-failure" | "never";
+  limits?: Limits | undefined;
+}
+
+/** Every unit's files, which are the same whichever supervisor keeps it. */
+export interface Units {
+  /** Makes the unit known, or replaces what was known. Starts nothing. */
+  install(unit: Unit): Promise<void>;
+  /** Reads only; costs no child process whatever the number. */
+  observe(names: readonly string[]): Map<string, UnitView>;
+  /** Names of every unit ever installed and not removed. */
+  known(): string[];
+  /** Forgets a stopped unit and its record. */
+  remove(name: string): Promise<void>;
 }
 
 /**
@@ -35,9 +55,7 @@ export interface Unit {
  * systemd user units.
  */
 export interface Supervisor {
-  readonly kind: "builtin" | "systemd";
-  /** Makes the unit known, or replaces what was known. Starts nothing. */
-  install(unit: Unit): Promise<void>;
+  readonly kind: SupervisorKind;
   /** Starts it and clears a quarantine; answers `already` where it runs. Returns when the process exists. */
   start(name: string): Promise<"started" | "already">;
   /**
@@ -45,10 +63,6 @@ export interface Supervisor {
    * Nothing of the agent is left when it returns.
    */
   stop(name: string, how: { ask: () => Promise<void>; graceMs: number }): Promise<"stopped" | "already">;
-  /** Reads only; costs no child process whatever the number. */
-  observe(names: readonly string[]): Map<string, UnitView>;
-  /** Names of every unit ever installed and not removed. */
-  known(): string[];
-  /** Forgets a stopped unit and its record. */
-  remove(name: string): Promise<void>;
+  /** Looks at its units once, mends what it can, and says how many it has to look after. The daemon calls it again and again. */
+  reconcile(): Promise<number>;
 }

@@ -47,16 +47,12 @@ export function tmuxTerminal(env: { PATH: string }): Terminal {
   };
 
   return {
+    opener,
+
     async open(at, run) {
-      const first = ["start-server", ...settings.flatMap((pair) => [";", "set-option", "-g", ...pair])];
-      // A detached person leaves the agent at the fixed size again, unless somebody else is still looking.
-      const refit = `if-shell -F "#{==:#{session_attached},0}" "resize-window -x ${size.columns} -y ${size.rows}"`;
-      const hook = [";", "set-hook", "-g", "client-detached", refit];
-      const session = [";", "new-session", "-d", "-s", at.name, "-x", String(size.columns), "-y", String(size.rows)];
       // A server that is just ending takes a new session with it (seen 14 of 30 times): wait until it is gone.
       await until(async () => ((await isListening(at.socket)) ? undefined : true), { withinMs: 5_000, everyMs: 20 });
-      const argv = [...first, ...hook, ...session, "-c", run.cwd, "/bin/sh", run.script];
-      const started = await exec(["tmux", "-u", "-S", at.socket, "-f", "/dev/null", ...argv], {
+      const started = await exec(opener(at, run), {
         env: { ...run.env, LANG: run.env["LANG"] ?? "C.UTF-8" },
         cwd: "/",
         timeoutMs: 10_000,
@@ -112,6 +108,16 @@ export function tmuxTerminal(env: { PATH: string }): Terminal {
         : [...base, ";", "set-option", "-w", "window-size", "latest"];
     },
   };
+}
+
+function opener(at: TerminalAt, run: { script: string; cwd: string }): [string, ...string[]] {
+  const first = ["start-server", ...settings.flatMap((pair) => [";", "set-option", "-g", ...pair])];
+  // A detached person leaves the agent at the fixed size again, unless somebody else is still looking.
+  const refit = `if-shell -F "#{==:#{session_attached},0}" "resize-window -x ${size.columns} -y ${size.rows}"`;
+  const hook = [";", "set-hook", "-g", "client-detached", refit];
+  const session = [";", "new-session", "-d", "-s", at.name, "-x", String(size.columns), "-y", String(size.rows)];
+  const argv = [...first, ...hook, ...session, "-c", run.cwd, "/bin/sh", run.script];
+  return ["tmux", "-u", "-S", at.socket, "-f", "/dev/null", ...argv];
 }
 
 function isListening(socket: string): Promise<boolean> {

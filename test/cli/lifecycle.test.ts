@@ -233,14 +233,37 @@ test("a message is words: control characters in it press no key", async () => {
   expect(await rig.agent("co")).toMatchObject({ pid, restarts: 0 });
 });
 
-test("systemd is refused while this version cannot use it, and stop still works", async () => {
+test("where there is no systemd, asking for it is refused and stop still works; auto does without and says why", async () => {
   const rig = makeRig();
+  rig.env["XDG_RUNTIME_DIR"] = join(rig.root, "no-such-folder");
   rig.roster(`${rosterOf(mos)}supervisor: systemd\n`);
   const ran = await rig.fleet("start");
   expect([ran.code, ran.err.split("\n")[1]]).toEqual([4, "Next: mosaic fleet init --supervisor auto --yes"]);
+  expect(ran.err).toMatch(/^systemd cannot keep agents here: (this machine|no user)/);
+  expect((await rig.fleet("install")).code).toBe(4);
+  expect((await rig.fleet("init", "--supervisor", "systemd", "--yes")).code).toBe(4);
   expect((await rig.fleet("stop")).code).toBe(0);
   expect((await rig.fleet("init", "--supervisor", "auto", "--yes")).code).toBe(0);
   expect((await rig.fleet("start")).code).toBe(0);
+  expect((await rig.fleet("status")).out).toMatch(/supervisor\s+builtin \(chosen: (this machine|no user systemd)/);
+  const installed = await rig.fleet("install");
+  expect([installed.code, installed.out]).toEqual([0, expect.stringContaining("nothing to install")]);
+});
+
+test("an agent that starts another hands on what the person had, and nothing of its own", async () => {
+  const rig = makeRig();
+  rig.env["TZ"] = "Asia/Tokyo";
+  const other = `{ name: co, role: worker, runtime: command, command: [sh, -c, "env >${rig.root}/co.env; exec sleep 1000"], workdir: ~/work }`;
+  const lead = `{ name: mos, role: orchestrator, runtime: command, command: [sh, -c, "mosaic fleet start co; exec sleep 1000"], workdir: ~/work, env: { TZ: Etc/GMT+5, CODEX_HOME: /mine } }`;
+  rig.roster(rosterOf(lead, other));
+  await rig.fleet("start", "mos");
+  await rig.settled("co", (agent) => agent.state === "running");
+  const seen = await until(
+    () => (existsSync(join(rig.root, "co.env")) ? readFileSync(join(rig.root, "co.env"), "utf8") : undefined),
+    { withinMs: 5_000 },
+  );
+  expect(seen).toContain("TZ=Asia/Tokyo\n");
+  expect(seen).not.toContain("CODEX_HOME");
 });
 
 test("a program that cannot beat gets a true beat from the daemon, and none that outlives it", async () => {
