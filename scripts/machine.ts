@@ -15,6 +15,7 @@ const clis = {
   pi: { package: "@earendil-works/pi-coding-agent", version: "0.87.1", bin: "dist/bundle/cli.js", after: undefined },
   claude: { package: "@anthropic-ai/claude-code", version: "2.1.330", bin: "bin/claude.exe", after: "install.cjs" },
   codex: { package: "@openai/codex", version: "0.169.0", bin: "bin/codex.js", after: undefined },
+  opencode: { package: "opencode-ai", version: "1.18.33", bin: "bin/opencode.exe", after: "postinstall.mjs" },
 } as const;
 type Cli = keyof typeof clis;
 

@@ -7,6 +7,7 @@ const adapters: Partial<Record<Runtime, () => Promise<Harness>>> = {
   claude: async () => (await import("./claude/claude.ts")).claude,
   pi: async () => (await import("./pi/pi.ts")).pi,
   codex: async () => (await import("./codex/codex.ts")).codex,
+  opencode: async () => (await import("./opencode/opencode.ts")).opencode,
   command: async () => (await import("./command/command.ts")).command,
 };
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
 
+import { layHome } from "../../src/contract/home.ts";
 import { processOf } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
 import { rosterOf, type Rig } from "../rig.ts";
@@ -47,6 +48,8 @@ test("the units are what systemd understands, and a person can put a strange hom
   const odd = join(outer.root, `50% of "a" home; $HOME 'x' \\ ü`);
   mkdirSync(join(odd, "fleet"), { recursive: true });
   outer.env["MOSAIC_HOME"] = odd;
+  const { sockets } = layHome({ mosaicHome: odd, userHome: outer.root, runDir: undefined, uid: userInfo().uid });
+  onTestFinished(() => rmSync(sockets, { recursive: true, force: true })); // not in the home: its path is long
   writeFileSync(
     join(odd, "fleet", "roster.yaml"),
     rosterOf(agentOf("mos", sleeps, ", limits: { memory: 1G, tasks: 64 }")),

@@ -1,0 +1,166 @@
+import { existsSync, rmSync } from "node:fs";
+
+import { FleetError } from "../../lib/errors.ts";
+import { exec } from "../../lib/exec.ts";
+import { findExecutable, programOf } from "../../lib/find-executable.ts";
+import { withLock } from "../../lib/lock.ts";
+import { isGone, signal } from "../../lib/proc.ts";
+import { until } from "../../lib/wait.ts";
+import type { Desk, Harness } from "../harness.ts";
+import { converse, Refused, type Line } from "./channel.ts";
+import { passwordOf, prepareLaunch, quiet, temporary } from "./launch.ts";
+import { messageOf, nextMessage, noteMessage } from "./receipts.ts";
+import { readSession } from "./session.ts";
+import { isBusy, look, newestOf, refusePending, stateOf } from "./state.ts";
+import { readConversation } from "./transcript.ts";
+
+/** How long to wait for OpenCode's own word that a message is in the conversation. Seen: 10 ms. */
+const proofMs = 5_000;
+
+/** OpenCode (`opencode-ai`), through the HTTP server of each agent's own process. Measured on 1.18.33. */
+export const opencode: Harness = {
+  runtime: "opencode",
+  capabilities: { receipts: true, nativeState: true, steer: true, resume: true, transcript: true, beats: false },
+  install: "npm install -g opencode-ai",
+
+  locate: (_, search) => findExecutable("opencode", search.path),
+
+  async version(path, search) {
+    // It unpacks libraries even for this, and leaves them.
+    const { mkdtempSync } = process.getBuiltinModule("node:fs");
+    const scratch = mkdtempSync(`${process.getBuiltinModule("node:os").tmpdir()}/mosaic-opencode-`);
+    try {
+      const env = { PATH: search.path, HOME: scratch, TMPDIR: scratch, ...quiet };
+      const ran = await exec([...programOf(path, search.node), "--version"], { env, timeoutMs: 30_000 });
+      return /\d+\.\d+\.\d+\S*/.exec(ran.stdout)?.[0];
+    } finally {
+      rmSync(scratch, { recursive: true, force: true });
+    }
+  },
+
+  launch: prepareLaunch,
+
+  async ask(desk, withinMs) {
+    const session = readSession(desk.place.session);
+    const password = passwordOf(desk);
+    // A port of an OpenCode that is gone may be anybody's by now.
+    if (session === undefined || password === undefined || isGone(session.pid)) return { kind: "absent" };
+    const { id, pid, url, version } = session;
+    const seen = await converse({ url, password }, withinMs, (line) => look(line, id)).catch(refusedOnly);
+    if (seen === undefined) return { kind: "absent" };
+    if (seen === "silent") return { kind: "silent", waitedMs: withinMs };
+    const { info } = seen.newest ?? {};
+    const model = info?.modelID === undefined ? session.model : `${info.providerID}/${info.modelID}`;
+    return {
+      kind: "state",
+      state: stateOf(seen),
+      at: info?.time.completed ?? info?.time.created ?? Date.now(),
+      pid,
+      session: id,
+      ...(model !== undefined && { model }),
+      ...(version !== undefined && { version }),
+    };
+  },
+
+  /**
+   * In the conversation, by OpenCode's own record, which a kill does not take along. A busy OpenCode reads it at the
+   * next step of its running turn, whatever the mode: `next` and `steer` are the same to it.
+   */
+  async submit(desk, { id, text }) {
+    const { agent, place } = desk;
+    // One at a time: the order of a conversation is the order of its ids.
+    return withLock(`${place.dir}/inbox.lock`, { what: `messages to ${agent.name}`, patienceMs: 60_000 }, () =>
+      atServer(desk, 2 * proofMs, async (line, session) => {
+        const holds = (message: string) =>
+          line.get(`/session/${session}/message/${message}`).then(
+            () => true,
+            (error: unknown) => refusedOnly(error),
+          );
+        const before = messageOf(place.journal, id);
+        if (before !== undefined && (await holds(before))) return { id, state: "delivered", by: "opencode" };
+        const newest = await newestOf(line, session, 1);
+        const message = nextMessage(newest.at(-1)?.info.id, Date.now());
+        noteMessage(place.journal, id, message);
+        const [providerID, ...modelID] = agent.model?.split("/") ?? [];
+        await line.post(`/session/${session}/prompt_async`, {
+          messageID: message,
+          parts: [{ type: "text", text }],
+          // Otherwise it goes on with the conversation's last one, whatever the roster says now.
+          ...(agent.model !== undefined && { model: { providerID, modelID: modelID.join("/") } }),
+        });
+        if (!(await until(() => holds(message), { withinMs: proofMs, everyMs: 10 }))) {
+          throw new FleetError("unreachable", `${agent.name} did not take the message.`, {
+            hint: `mosaic fleet explain ${agent.name}`,
+          });
+        }
+        return { id, state: "delivered", by: "opencode" };
+      }),
+    );
+  },
+
+  async interrupt(desk) {
+    return atServer(desk, proofMs, async (line, session) => {
+      if (!(await isBusy(line, session))) return "there was nothing to interrupt";
+      await refusePending(line);
+      await line.post(`/session/${session}/abort`);
+      await until(async () => ((await isBusy(line, session)) ? undefined : true), { withinMs: 3_000 });
+      // What came meanwhile and was not read would lie there until somebody writes again.
+      const newest = await newestOf(line, session, 50);
+      const waiting = newest.findLast(({ info }) => info.role === "user")?.info.id;
+      if (waiting !== undefined && !newest.some(({ info }) => info.parentID === waiting))
+        await line.post(`/session/${session}/prompt_async`, { messageID: waiting, parts: [] });
+      return "the turn was ended";
+    });
+  },
+
+  async end(desk, pid) {
+    // An ended turn is written down as one; a killed one would look as if it still ran.
+    await atServer(desk, 1_000, (line, session) => line.post(`/session/${session}/abort`)).catch(() => undefined);
+    signal(pid, "SIGTERM"); // seen: 0.3 s, status 0
+  },
+
+  async tail(desk, lines) {
+    const session = readSession(desk.place.session);
+    if (session === undefined) {
+      throw new FleetError("not-found", `${desk.agent.name} has no conversation yet.`, {
+        hint: `mosaic fleet send ${desk.agent.name} "…"`,
+      });
+    }
+    return readConversation(desk, session.id, lines);
+  },
+
+  tidy(desk) {
+    if (existsSync(temporary(desk))) rmSync(temporary(desk), { recursive: true, force: true, maxRetries: 3 });
+  },
+};
+
+/** Does something at the agent's own server, or says why that was not possible. */
+async function atServer<T>(desk: Desk, withinMs: number, act: (line: Line, session: string) => Promise<T>): Promise<T> {
+  const { agent, place } = desk;
+  const session = readSession(place.session);
+  const password = passwordOf(desk);
+  const gone = session === undefined || password === undefined || isGone(session.pid);
+  try {
+    const answer = gone
+      ? undefined
+      : await converse({ url: session.url, password }, withinMs, async (line) => ({
+          did: await act(line, session.id),
+        }));
+    if (answer !== undefined && answer !== "silent") return answer.did;
+    const why = answer === "silent" ? "does not answer" : "is not listening";
+    throw new FleetError("unreachable", `${agent.name} ${why}.`, {
+      hint: `mosaic fleet ${answer === "silent" ? "explain" : "start"} ${agent.name}`,
+    });
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    throw new FleetError("conflict", `${agent.name}'s OpenCode refuses: ${error.message}.`, {
+      hint: `mosaic fleet explain ${agent.name}`,
+      cause: error,
+    });
+  }
+}
+
+/** A server that refuses to tell knows nothing of it; every other error is one. */
+function refusedOnly(error: unknown): undefined {
+  if (!(error instanceof Refused)) throw error;
+}
