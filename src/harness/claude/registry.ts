@@ -7,6 +7,8 @@ import type { AgentPlace } from "../../contract/home.ts";
 export interface Session {
   pid: number;
   procStart?: string;
+  /** ms since 1970. */
+  startedAt?: number;
   sessionId?: string;
   version?: string;
   messagingSocketPath?: string;
