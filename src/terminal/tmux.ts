@@ -55,7 +55,9 @@ export function tmuxTerminal(env: { PATH: string }): Terminal {
       const session = [";", "new-session", "-d", "-s", at.name, "-x", String(size.columns), "-y", String(size.rows)];
       // A server that is just ending takes a new session with it (seen 14 of 30 times): wait until it is gone.
       await until(async () => ((await isListening(at.socket)) ? undefined : true), { withinMs: 5_000, everyMs: 20 });
-      const argv = [...first, ...hook, ...session, "-c", run.cwd, "/bin/sh", run.script];
+      // A lone watcher would resize it in spite of ignore-size; only `attach` lets the size follow whoever looks.
+      const fixed = [";", "set-option", "-w", "-t", target(at), "window-size", "manual"];
+      const argv = [...first, ...hook, ...session, "-c", run.cwd, "/bin/sh", run.script, ...fixed];
       const started = await exec(["tmux", "-u", "-S", at.socket, "-f", "/dev/null", ...argv], {
         env: { ...run.env, LANG: run.env["LANG"] ?? "C.UTF-8" },
         cwd: "/",

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Agent } from "../../src/contract/agent.ts";
@@ -56,6 +56,14 @@ export function signsOf(rig: Rig, name: string, model: ScriptedModel) {
         const count = model.asks().filter((one) => one.ask.lastUser.includes(text)).length;
         return count >= times && newest(text)?.outcome === outcome ? true : undefined;
       }),
+    /** All that Claude Code wrote down of the agent's conversations. */
+    transcript: (): string => {
+      const projects = join(rig.root, ".claude", "projects");
+      return readdirSync(projects, { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".jsonl"))
+        .map((file) => readFileSync(join(projects, file), "utf8"))
+        .join("");
+    },
     /** The record that a Claude Code keeps of itself. */
     record(pid: number): { status?: string } | undefined {
       try {
