@@ -13,8 +13,9 @@ import { deliver } from "./delivery.ts";
 import { readEnding } from "./ending.ts";
 import { floors, foreseeDialogs, settingsOf, statusLineOf } from "./files.ts";
 import { isAlive } from "./inbox.ts";
+import { paste } from "./paste.ts";
 import { configOf, keepConversation, readConversation, transcriptOf, type Conversation } from "./place.ts";
-import { readSession, type Session } from "./registry.ts";
+import { beats, hasInbox, inboxOf, lacksInbox, readSession, type Session } from "./registry.ts";
 import { lastEvent, spoolOf, writePlugin } from "./spool.ts";
 import { readTranscript } from "./transcript.ts";
 import { wordOf, type Evidence } from "./word.ts";
@@ -23,6 +24,12 @@ import { wordOf, type Evidence } from "./word.ts";
 export const claude: Harness = {
   runtime: "claude",
   capabilities: { receipts: true, nativeState: true, steer: true, resume: true, transcript: true, beats: true },
+  capabilitiesOf({ place }) {
+    const config = readConversation(place.session)?.config;
+    const session = config === undefined ? undefined : readSession(config, place);
+    const all = claude.capabilities;
+    return session !== undefined && lacksInbox(session, place) ? { ...all, steer: false, typed: true } : all;
+  },
   install: "npm install -g @anthropic-ai/claude-code",
 
   locate: (_, search) => findExecutable("claude", search.path),
@@ -62,8 +69,7 @@ export const claude: Harness = {
         settings,
         "--plugin-dir",
         plugin,
-        "--messaging-socket-path",
-        place.inbox,
+        ...(hasInbox(found.version) ? ["--messaging-socket-path", place.inbox] : []),
         "--append-system-prompt",
         briefing(desk),
         ...agent.args,
@@ -85,8 +91,8 @@ export const claude: Harness = {
     if (session === undefined || conversation === undefined) return { kind: "absent" };
     // The registry only changes with the state; that the process behind it still works, its inbox shows.
     const { messagingSocketPath: socket } = session;
-    if (socket === undefined) return { kind: "absent" };
-    const alive = await isAlive(socket, withinMs);
+    if (socket === undefined && !lacksInbox(session, place)) return { kind: "absent" }; // it is still starting
+    const alive = socket === undefined ? beats(session, desk.beat.path) : await isAlive(socket, withinMs);
     if (alive === "silent") return { kind: "silent", waitedMs: withinMs };
     if (alive === "absent") return { kind: "absent" };
     return {
@@ -104,7 +110,8 @@ export const claude: Harness = {
     return withLock(`${place.dir}/inbox.lock`, { what: `messages to ${agent.name}`, patienceMs: 60_000 }, async () => {
       const conversation = readConversation(place.session);
       const session = conversation && readSession(conversation.config, place);
-      const socket = session?.messagingSocketPath;
+      const socket = session && inboxOf(session, place);
+      if (session !== undefined && lacksInbox(session, place)) return paste(desk, session, message);
       const alive = socket === undefined ? "absent" : await isAlive(socket, 1_000);
       if (alive !== "alive" || conversation === undefined || session === undefined || socket === undefined) {
         const why = alive === "silent" ? "does not answer" : "is not listening";

@@ -62,6 +62,9 @@ test("long lines, cut characters and a line that is being written hide nothing",
     const noise = Array.from({ length: 5 }, () => ({ type: "attachment", text: "ü".repeat(length / 2) }));
     expect(ending(said, limit, ...noise).fault?.status).toBe(429);
   }
+  // Wherever the border of a piece cuts the line that counts.
+  for (let length = 65_000; length < 65_600; length += 50)
+    expect([length, ending(said, limit, { text: "x".repeat(length) }).fault?.status]).toEqual([length, 429]);
   const file = join(scratchFolder("ending"), "talk.jsonl");
   writeFileSync(file, `${JSON.stringify(limit)}\n{"type":"assistant","mess`);
   expect(readEnding(file).fault?.status).toBe(429);
