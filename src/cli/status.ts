@@ -1,4 +1,5 @@
-import type { AgentStatus } from "../contract/state.ts";
+import type { Agent } from "../contract/agent.ts";
+import { asLaunched, deskOf } from "../fleet/launch.ts";
 import { namedAgent } from "../fleet/names.ts";
 import { observe } from "../fleet/observe.ts";
 import { chooseSupervisor } from "../fleet/supervision.ts";
@@ -17,8 +18,9 @@ export async function status(
   const seen = await observe(context.world);
   const paint = painter(context.color);
   if (name !== undefined) {
-    const one = namedAgent(seen.agents, name).status;
-    const capabilities = await capabilitiesOf(one.runtime);
+    const found = namedAgent(seen.agents, name);
+    const one = found.status;
+    const capabilities = await capabilitiesOf(context, seen.roster.fleet, asLaunched(context.world, found));
     if (options.json) printJson(context, { version: 1, agent: one, capabilities });
     else {
       const rows = Object.entries({ ...one, capabilities }).map(([key, value]) => [paint("bold", key), plain(value)]);
@@ -62,9 +64,11 @@ export async function status(
   return 0;
 }
 
-/** What the adapter can do; null for a runtime that this version cannot run. */
-async function capabilitiesOf(runtime: AgentStatus["runtime"]): Promise<object | null> {
-  return supported.includes(runtime) ? (await harnessOf(runtime)).capabilities : null;
+/** What the adapter can do with the agent as it runs; null for a runtime that this version cannot run. */
+async function capabilitiesOf({ world }: Context, fleet: string, agent: Agent): Promise<object | null> {
+  if (!supported.includes(agent.runtime)) return null;
+  const harness = await harnessOf(agent.runtime);
+  return harness.capabilitiesOf?.(deskOf(world, fleet, agent)) ?? harness.capabilities;
 }
 
 function plain(value: unknown): string {

@@ -71,6 +71,8 @@ interface Capabilities {
   transcript: boolean;
   /** It beats by itself. */
   beats: boolean;
+  /** Messages are typed into its terminal, as there is no better way in; refused where that would disturb somebody. */
+  typed?: true;
 }
 
 /** One line of what was said in an agent's conversation. */
@@ -84,6 +86,8 @@ export interface Said {
 export interface Harness {
   readonly runtime: Runtime;
   readonly capabilities: Capabilities;
+  /** What it can do as it runs now, where that depends on its version. */
+  capabilitiesOf?(desk: Desk): Capabilities;
   /** The CLI's file, or undefined where it is not installed. Starts nothing. */
   locate(agent: Pick<Agent, "command"> | undefined, search: Search): string | undefined;
   /** The version that the CLI names; undefined where it names none. Starts it once. */

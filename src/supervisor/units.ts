@@ -94,7 +94,11 @@ function viewOf(place: AgentPlace): UnitView {
     since: process === "none" ? undefined : run?.at,
     restarts: record?.restarts ?? 0,
     exit: process === "none" ? readExit(place) : undefined,
-    launching: process === "none" && record?.want === "up" && isFresh(record.launchedAt, readExit(place)?.at),
+    // Over once it has said which process it is, or how it ended.
+    launching:
+      process === "none" &&
+      record?.want === "up" &&
+      isFresh(record.launchedAt, Math.max(readExit(place)?.at ?? 0, run?.at ?? 0)),
     nextAt: record?.nextAt,
     quarantined: record?.quarantined,
     readable,

@@ -116,7 +116,9 @@ function opener(at: TerminalAt, run: { script: string; cwd: string }): [string, 
   const refit = `if-shell -F "#{==:#{session_attached},0}" "resize-window -x ${size.columns} -y ${size.rows}"`;
   const hook = [";", "set-hook", "-g", "client-detached", refit];
   const session = [";", "new-session", "-d", "-s", at.name, "-x", String(size.columns), "-y", String(size.rows)];
-  const argv = [...first, ...hook, ...session, "-c", run.cwd, "/bin/sh", run.script];
+  // A lone watcher would resize it in spite of ignore-size; only `attach` lets the size follow whoever looks.
+  const fixed = [";", "set-option", "-w", "-t", target(at), "window-size", "manual"];
+  const argv = [...first, ...hook, ...session, "-c", run.cwd, "/bin/sh", run.script, ...fixed];
   return ["tmux", "-u", "-S", at.socket, "-f", "/dev/null", ...argv];
 }
 

@@ -5,20 +5,16 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import type { Agent } from "../../src/contract/agent.ts";
 import { parseBeat } from "../../src/contract/beat.ts";
 import { claude } from "../../src/harness/claude/claude.ts";
-import type { Desk } from "../../src/harness/harness.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
-import { tmuxTerminal } from "../../src/terminal/tmux.ts";
 import { claudeEnv } from "../model/claude-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf, type Rig } from "../rig.ts";
+import { claudeBin, deskOf, terminal } from "./claude-rig.ts";
 
-const claudeBin = process.env["MOSAIC_TEST_CLAUDE"] ?? "";
-const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
 let model: ScriptedModel;
 beforeAll(async () => {
   model = await startScriptedModel();
@@ -35,19 +31,6 @@ async function setUp(...agents: string[]) {
   expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
   return rig;
 }
-
-/** What an adapter is handed, for the cases that the CLI does not reach (an id given twice). */
-const deskOf = (rig: Rig, name: string): Desk => ({
-  agent: { name, workdir: join(rig.root, "work") } as Agent,
-  fleet: "acme",
-  place: rig.place(name),
-  beat: { path: join(rig.home.run, `${name}.hb`), intervalS: 15 },
-  terminal,
-  env: { HOME: rig.root },
-  node: process.execPath,
-  mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "", codexOpener: "" },
-});
 
 /** The conversation as Claude Code itself wrote it down, read by the adapter. */
 async function conversation(rig: Rig, name: string, who: "user" | "agent" | "tool"): Promise<string[]> {

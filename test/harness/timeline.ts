@@ -28,7 +28,6 @@ const agreeMs = 1_000;
  * Walks one agent through its states on the real CLI. `act` makes something happen and returns when that is true by a
  * sign of its own (the model was asked, a dialog is on the screen, a process is gone), never by mosaic's word; from then
  * `ps --json` has a second to agree. With MOSAIC_RECORD=1 the evidence of every step becomes a fixture.
- * @public used by the harness lane
  */
 export function timeline(rig: Rig, name: string, runtime: Status["runtime"]) {
   const moments: Moment[] = [];
@@ -46,20 +45,28 @@ export function timeline(rig: Rig, name: string, runtime: Status["runtime"]) {
       const truth = Date.now();
       let seen: Status | undefined;
       let asked = truth;
+      let differs: unknown;
       const agreed = await until(
         async () => {
           asked = Date.now();
           seen = await rig.agent(name);
-          return seen.state === wanted ? seen : undefined;
+          if (seen.state !== wanted) return undefined;
+          try {
+            check.status?.(seen);
+            return seen;
+          } catch (error) {
+            differs = error; // what it says beside the state has the same second
+            return undefined;
+          }
         },
         { withinMs: agreeMs },
       );
+      if (agreed === undefined && seen?.state === wanted) throw differs;
       if (agreed === undefined) throw new Error(`${step}: ${agreeMs} ms later ps still says ${JSON.stringify(seen)}`);
       lags.push({ step, ms: asked - truth });
       if (wanted !== last) transitions += 1;
       last = wanted;
       requireTruthful(agreed);
-      check.status?.(agreed);
       const { out } = await rig.fleet("explain", name, "--json");
       const { facts, state } = JSON.parse(out) as { facts: Facts; state: AgentState };
       // What moved on meanwhile (a start, a short turn) is no picture of this step.

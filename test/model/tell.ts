@@ -25,7 +25,10 @@ export async function tell(
 ): Promise<void> {
   const { ask, stream, includeUsage } = asked;
   if ("error" in reply) {
-    sendError(response, ask.wire, reply.error, reply.message ?? `Scripted error ${reply.error}`, reply.retryAfter);
+    sendError(response, ask.wire, reply.error, reply.message ?? `Scripted error ${reply.error}`, {
+      ...(reply.retryAfter !== undefined && { "retry-after": String(reply.retryAfter) }),
+      ...reply.headers,
+    });
     return;
   }
   const voice = voices[ask.wire]({ ask, usage: reply.usage ?? estimateUsage(asked.bytes, reply), includeUsage });
@@ -75,14 +78,14 @@ export function sendError(
   wire: Wire | undefined,
   status: number,
   message: string,
-  retryAfter?: number,
+  headers: Record<string, string> = {},
 ): void {
   const type = errorTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
   const body =
     wire === "anthropic-messages"
       ? { type: "error", error: { type, message } }
       : { error: { message, type, param: null, code: type } };
-  sendJson(response, status, body, retryAfter === undefined ? {} : { "retry-after": String(retryAfter) });
+  sendJson(response, status, body, headers);
 }
 
 export function sendJson(

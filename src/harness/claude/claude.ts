@@ -1,6 +1,5 @@
 import { rmSync } from "node:fs";
 
-import type { AgentState } from "../../contract/state.ts";
 import { writeAtomic } from "../../lib/atomic.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
@@ -11,16 +10,26 @@ import { signal } from "../../lib/proc.ts";
 import { until } from "../../lib/wait.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { deliver } from "./delivery.ts";
+import { readEnding } from "./ending.ts";
 import { floors, foreseeDialogs, settingsOf, statusLineOf } from "./files.ts";
 import { isAlive } from "./inbox.ts";
-import { configOf, keepConversation, readConversation, transcriptOf } from "./place.ts";
-import { readSession, type Session } from "./registry.ts";
-import { lastFault, readTranscript } from "./transcript.ts";
+import { paste } from "./paste.ts";
+import { configOf, keepConversation, readConversation, transcriptOf, type Conversation } from "./place.ts";
+import { beats, hasInbox, inboxOf, lacksInbox, readSession, type Session } from "./registry.ts";
+import { lastEvent, spoolOf, writePlugin } from "./spool.ts";
+import { readTranscript } from "./transcript.ts";
+import { wordOf, type Evidence } from "./word.ts";
 
 /** Claude Code (`@anthropic-ai/claude-code`), through its inbox, its registry and its transcript. Measured on 2.1.330. */
 export const claude: Harness = {
   runtime: "claude",
   capabilities: { receipts: true, nativeState: true, steer: true, resume: true, transcript: true, beats: true },
+  capabilitiesOf({ place }) {
+    const config = readConversation(place.session)?.config;
+    const session = config === undefined ? undefined : readSession(config, place);
+    const all = claude.capabilities;
+    return session !== undefined && lacksInbox(session, place) ? { ...all, steer: false, typed: true } : all;
+  },
   install: "npm install -g @anthropic-ai/claude-code",
 
   locate: (_, search) => findExecutable("claude", search.path),
@@ -40,6 +49,7 @@ export const claude: Harness = {
     const [settings, statusLine] = [`${place.dir}/settings.json`, `${place.dir}/status-line.sh`];
     writeAtomic(statusLine, statusLineOf(desk), { mode: 0o700 });
     writeAtomic(settings, settingsOf(desk, statusLine));
+    const plugin = writePlugin(desk);
     const { mode } = floors[agent.permissions];
     return {
       argv: [
@@ -57,8 +67,9 @@ export const claude: Harness = {
         mode,
         "--settings",
         settings,
-        "--messaging-socket-path",
-        place.inbox,
+        "--plugin-dir",
+        plugin,
+        ...(hasInbox(found.version) ? ["--messaging-socket-path", place.inbox] : []),
         "--append-system-prompt",
         briefing(desk),
         ...agent.args,
@@ -73,19 +84,20 @@ export const claude: Harness = {
     };
   },
 
-  async ask({ agent, place }, withinMs) {
+  async ask(desk, withinMs) {
+    const { place } = desk;
     const conversation = readConversation(place.session);
     const session = conversation && readSession(conversation.config, place);
     if (session === undefined || conversation === undefined) return { kind: "absent" };
     // The registry only changes with the state; that the process behind it still works, its inbox shows.
     const { messagingSocketPath: socket } = session;
-    if (socket === undefined) return { kind: "absent" };
-    const alive = await isAlive(socket, withinMs);
+    if (socket === undefined && !lacksInbox(session, place)) return { kind: "absent" }; // it is still starting
+    const alive = socket === undefined ? beats(session, desk.beat.path) : await isAlive(socket, withinMs);
     if (alive === "silent") return { kind: "silent", waitedMs: withinMs };
     if (alive === "absent") return { kind: "absent" };
     return {
       kind: "state",
-      state: stateOf(session, () => lastFault(transcriptOf(conversation, agent.workdir))),
+      ...wordOf(evidenceOf(desk, conversation, session), Date.now()),
       at: session.statusUpdatedAt ?? Date.now(),
       pid: session.pid,
       ...(session.sessionId !== undefined && { session: session.sessionId }),
@@ -98,7 +110,8 @@ export const claude: Harness = {
     return withLock(`${place.dir}/inbox.lock`, { what: `messages to ${agent.name}`, patienceMs: 60_000 }, async () => {
       const conversation = readConversation(place.session);
       const session = conversation && readSession(conversation.config, place);
-      const socket = session?.messagingSocketPath;
+      const socket = session && inboxOf(session, place);
+      if (session !== undefined && lacksInbox(session, place)) return paste(desk, session, message);
       const alive = socket === undefined ? "absent" : await isAlive(socket, 1_000);
       if (alive !== "alive" || conversation === undefined || session === undefined || socket === undefined) {
         const why = alive === "silent" ? "does not answer" : "is not listening";
@@ -165,12 +178,14 @@ exec "$program" "$@" "$how" "$id"`;
 
 const temporary = ({ place }: Desk): string => `${place.dir}/tmp`;
 
-function stateOf({ status, waitingFor }: Session, fault: () => number | undefined): AgentState {
-  if (status === "busy") return "working";
-  if (status === "waiting") return waitingFor?.includes("permission") ? "waiting-permission" : "waiting-input";
-  if (status !== "idle") return "unknown"; // a word of a version that we do not know
-  const failed = fault();
-  return failed === 401 || failed === 403 ? "auth-failed" : failed === 429 ? "limited" : "idle";
+/** What Claude Code wrote of itself: the input of `wordOf`. */
+export function evidenceOf(desk: Desk, conversation: Conversation, session: Session): Evidence {
+  const { pid, startedAt, status, waitingFor, statusUpdatedAt } = session;
+  return {
+    session: { pid, startedAt, status, waitingFor, statusUpdatedAt },
+    ending: readEnding(transcriptOf(conversation, desk.agent.workdir)),
+    event: lastEvent(spoolOf(desk), session.pid),
+  };
 }
 
 /** What the model is told of itself: part of the system prompt, so it is kept through compaction. */

@@ -22,7 +22,14 @@ export interface Row {
   isSidechain?: boolean;
   operation?: string;
   content?: string;
+  /** On the answer that stands for a failed request. */
+  isApiErrorMessage?: boolean;
   apiErrorStatus?: number;
+  error?: string;
+  quotaLimits?: { resetsAt?: number };
+  interruptedMessageId?: string;
+  /** On a request: the conversation itself asks as `repl_main_thread`. */
+  querySource?: string;
   origin?: { kind?: string };
   attachment?: { type?: string; prompt?: unknown; source_uuid?: string };
   message?: { content?: string | Part[] };
@@ -77,18 +84,6 @@ export const isArrival = (row: Row, uuid: string): boolean =>
 /** True where a message is known to be in the conversation already. */
 export const holds = (file: string | undefined, uuid: string): boolean =>
   file !== undefined && sizeOf(file) > 0 && rowsAtEnd(file).some((row) => isArrival(row, uuid));
-
-/** The HTTP status with which the last request of the conversation failed; undefined where it was answered. */
-export function lastFault(file: string | undefined): number | undefined {
-  if (file === undefined || sizeOf(file) === 0) return undefined;
-  const lines = linesFrom(file, Math.max(0, sizeOf(file) - most));
-  for (const line of lines.toReversed()) {
-    if (!line.includes('"type":"assistant"')) continue;
-    const row = parse(line);
-    if (row?.type === "assistant" && row.isSidechain !== true) return row.apiErrorStatus;
-  }
-  return undefined;
-}
 
 /** What Claude Code puts around a message from its inbox, in the conversation and before the model. */
 const peerFrame =

@@ -1,0 +1,60 @@
+import type { Receipt } from "../../contract/command.ts";
+import { FleetError } from "../../lib/errors.ts";
+import { until } from "../../lib/wait.ts";
+import type { Desk } from "../harness.ts";
+import { keep, lastWord } from "./journal.ts";
+import type { Session } from "./registry.ts";
+import { eventsFrom, sizeOf, spoolOf } from "./spool.ts";
+
+/** How long a pasted message may take until Claude Code says that it was submitted. Seen: 50 to 300 ms. */
+const proofMs = 10_000;
+
+/**
+ * The way in for a Claude Code without an inbox: typed into its terminal as one paste, and only where that disturbs
+ * nobody. Not into a running turn: what waits there becomes a person's draft when the turn is interrupted (seen). The
+ * receipt is its own event that a prompt was submitted, never the screen. The caller holds the lock.
+ */
+export async function paste(desk: Desk, session: Session, message: { id: string; text: string }): Promise<Receipt> {
+  const { agent, place, terminal } = desk;
+  const { id, text } = message;
+  const at = { name: agent.name, socket: place.terminal };
+  const delivered: Receipt = { id, state: "delivered", by: "claude" };
+  if (lastWord(place.journal, id) !== undefined) return delivered;
+  const refuse = (why: string, hint = `mosaic fleet attach ${agent.name}`) =>
+    new FleetError("conflict", `${agent.name} has no inbox, and ${why}; the message was not sent.`, { hint });
+  // Its editor reads these at a message's front as commands, and a tab as blanks.
+  if (/^\s*[/!#@&]/.test(text) || text.includes("\t") || text.trim() === "")
+    throw refuse("this text would not arrive as it is when typed", "put a word before it");
+  if (session.status === "waiting") throw refuse("a dialog is open that typed text would answer");
+  if (session.status !== "idle") throw refuse("it works on something", "send it again when it is idle");
+  const draft = draftOn(await terminal.capture(at));
+  if (draft === undefined) throw refuse("its screen does not show where to type");
+  if (draft !== "") throw refuse("somebody's half-typed draft is in its terminal");
+  const start = sizeOf(spoolOf(desk));
+  const submitted = (): true | undefined =>
+    eventsFrom(spoolOf(desk), start).some(({ event }) => event.prompt?.includes(text.trim())) ? true : undefined;
+  await terminal.type(at, text);
+  if ((await until(submitted, { withinMs: proofMs })) === undefined) {
+    throw new FleetError("unreachable", `${agent.name} did not say that it took the message.`, {
+      hint: `mosaic fleet tail ${agent.name}`,
+    });
+  }
+  keep(place.journal, { at: Date.now(), kind: "delivered", id, pid: session.pid });
+  return delivered;
+}
+
+/** What stands in its editor, between the two rules of its screen; undefined where there is no editor. */
+export function draftOn(screen: string): string | undefined {
+  const lines = screen.split("\n");
+  const below = lines.findLastIndex((line) => /^─{20}/.test(line));
+  const above = lines.findLastIndex((line, at) => at < below && /^─{20}/.test(line));
+  const first = lines[above + 1];
+  if (above < 0 || first === undefined || !first.startsWith("❯")) return undefined;
+  const typed = lines
+    .slice(above + 1, below)
+    .join("\n")
+    .slice(1)
+    .trim();
+  // What Claude Code itself puts there while it is empty.
+  return /^(Try "[^\n]*|Press up to edit queued messages)$/.test(typed) ? "" : typed;
+}
