@@ -80,6 +80,18 @@ export interface Said {
   text: string;
 }
 
+/** Something that an agent may do only once it is allowed to: what its own dialog asks. */
+export interface Permission {
+  id: string;
+  /** The command, or what it is about, in the harness's own words. */
+  what: string;
+  cwd: string | undefined;
+  /** Why the agent wants to. */
+  reason: string | undefined;
+  /** Since when it waits, in ms. */
+  at: number;
+}
+
 /** The adapter for one CLI. Every harness has this shape. */
 export interface Harness {
   readonly runtime: Runtime;
@@ -98,6 +110,10 @@ export interface Harness {
   submit(desk: Desk, message: { id: string; text: string; mode: SendMode }): Promise<Receipt>;
   /** Ends the running turn; says what was done. */
   interrupt(desk: Desk): Promise<string>;
+  /** What it waits to be allowed, oldest first. Absent where the harness cannot be asked for that. */
+  permissions?(desk: Desk): Promise<Permission[]>;
+  /** Answers one of them, which closes the dialog in its terminal; throws where nobody waits for it any more. */
+  answer?(desk: Desk, permission: string, decision: "allow" | "deny"): Promise<void>;
   /** Asks it to save and end. Returns at once; the supervisor waits. */
   end(desk: Desk, pid: number): Promise<void>;
   /** The newest lines of the conversation, oldest first. */

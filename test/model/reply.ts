@@ -10,7 +10,13 @@ export type Deed =
   | { slow: string; ms: number; chunks?: number | undefined }
   /** Headers and the first event, then nothing until the client goes. */
   | { hang: true }
-  | { error: number; retryAfter?: number | undefined; message?: string | undefined };
+  | {
+      error: number;
+      retryAfter?: number | undefined;
+      message?: string | undefined;
+      /** More fields of the error, as a provider's own limits have them. */
+      details?: Readonly<Record<string, unknown>> | undefined;
+    };
 
 /** What the model does with one request. Without `usage` the size of the request and of the reply is estimated. */
 export type Reply = Deed & { usage?: Usage | undefined };
