@@ -20,7 +20,7 @@ export const agentOf = (name: string, more = ""): string =>
   `{ name: ${name}, role: ${name === "mos" ? "orchestrator" : "worker"}, runtime: codex, workdir: ~/work${more} }`;
 
 /** A home and a roster, nothing started. */
-function layRig(url: string, ...agents: string[]): Rig {
+export function layRig(url: string, ...agents: string[]): Rig {
   const rig = makeRig({ path: codexBin });
   writeCodexHome(rig.root, url);
   rig.roster(rosterOf(...(agents.length === 0 ? [agentOf("mos")] : agents)));

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, test } from "vitest";
 
-import type { Turn } from "./session.ts";
+import type { Thread, Turn } from "./session.ts";
 import { limitEnd, stateOf, whyOf } from "./state.ts";
 import { parseUsage } from "./usage.ts";
 
@@ -58,4 +61,15 @@ test("the context is the newest request against the model's window", () => {
   expect(parseUsage(JSON.stringify(line))).toEqual({ context: 25, limits: [{ usedPercent: 12.5, resetsAt: 9 }] });
   expect(parseUsage('{"payload":{"info":null,"rate_limits":null}}')).toEqual({ limits: [] });
   expect(parseUsage('{"payload":{"in')).toBeUndefined();
+});
+
+test("what Codex itself said at each step of its recorded timeline means what was recorded", () => {
+  const file = join(import.meta.dirname, "..", "..", "..", "test", "timelines", "codex.jsonl");
+  const steps = readFileSync(file, "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { step: string; expect: string; raw?: { thread: Thread; turn?: Turn } })
+    .flatMap(({ step, expect: wanted, raw }) => (raw === undefined ? [] : [{ step, wanted, raw }]));
+  expect(steps.length).toBeGreaterThanOrEqual(40);
+  for (const { step, wanted, raw } of steps) expect([step, stateOf(raw.thread, raw.turn)]).toEqual([step, wanted]);
 });
