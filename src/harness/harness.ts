@@ -100,6 +100,8 @@ export interface Harness {
   locate(agent: Pick<Agent, "command"> | undefined, search: Search): string | undefined;
   /** The version that the CLI names; undefined where it names none. Starts it once. */
   version(path: string, search: Search): Promise<string | undefined>;
+  /** What of the CLI's own protocol the installed version lacks, where it can say so. Starts it once. */
+  lacks?(path: string, search: Search): Promise<string[]>;
   /** How to get the CLI, as a line to type. */
   readonly install: string;
   /** Decides the command line and writes the files it needs. The same conversation is resumed. No dialog will open. */

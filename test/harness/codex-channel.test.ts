@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -13,7 +13,7 @@ import { noteReceipt, whereIs } from "../../src/harness/codex/receipts.ts";
 import { readSession } from "../../src/harness/codex/session.ts";
 import { until } from "../../src/lib/wait.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import type { Rig } from "../rig.ts";
+import { makeRig, type Rig } from "../rig.ts";
 import { agentOf, codexBin, conversation, deskOf, isIdle, screenShows, setUp, terminal } from "./codex-rig.ts";
 
 let model: ScriptedModel;
@@ -124,45 +124,21 @@ describe.skipIf(codexBin === "")("Codex's channel, for real", () => {
     expect(conversation(rig, "mos", "user")).toEqual(["offered only"]);
   });
 
-  test("the installed version's own schema has every method and field that we use", () => {
-    const folder = mkdtempSync(join(tmpdir(), "mosaic-codex-schema-"));
-    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const ran = spawnSync(
-      process.execPath,
-      [join(codexBin, "codex"), "app-server", "generate-json-schema", "--experimental", "--out", folder],
-      { env: { PATH: process.env["PATH"] ?? "", HOME: folder }, encoding: "utf8", timeout: 30_000 },
+  test("the installed version's own schema has every method and field that we use, and doctor looks", async () => {
+    const search = { path: process.env["PATH"] ?? "", node: process.execPath };
+    expect(await codex.lacks?.(join(codexBin, "codex"), search)).toEqual([]);
+    const older = mkdtempSync(join(tmpdir(), "mosaic-codex-older-"));
+    onTestFinished(() => rmSync(older, { recursive: true, force: true }));
+    // What this one writes of itself lacks a method.
+    const real = `'${process.execPath}' '${join(codexBin, "codex")}' "$@"`;
+    const generate = `for out; do :; done; ${real} && exec sed -i s,thread/queue/add,gone, "$out/ClientRequest.json"`;
+    writeFileSync(
+      join(older, "codex"),
+      `#!/bin/sh\n[ "$1" = --version ] && { echo codex-cli 0.1.0; exit; }\n${generate}\n`,
+      { mode: 0o755 },
     );
-    expect([ran.status, ran.error]).toEqual([0, undefined]);
-    const read = (file: string) => readFileSync(join(folder, `${file}.json`), "utf8");
-    const missing = (file: string, words: readonly string[]) => {
-      const text = read(file);
-      return words.filter((word) => !text.includes(`"${word}"`)).map((word) => `${file}: ${word}`);
-    };
-    expect(Object.entries(usedWords).flatMap(([file, words]) => missing(file, words.split(" ")))).toEqual([]);
+    expect(await codex.lacks?.(join(older, "codex"), search)).toEqual(["ClientRequest: thread/queue/add"]);
+    const doctor = await makeRig({ path: older }).fleet("doctor");
+    expect(doctor.out + doctor.err).toContain("codex 0.1.0 lacks what mosaic uses: ClientRequest: thread/queue/add");
   });
 });
-
-/** What the adapter says and reads, by the file of Codex's schema that must have it. */
-const usedWords: Readonly<Record<string, string>> = {
-  ClientRequest:
-    "initialize thread/start thread/name/set thread/resume thread/read thread/turns/list thread/items/list thread/queue/list thread/queue/add turn/start turn/steer turn/interrupt",
-  ServerNotification: "item/completed serverRequest/resolved",
-  ServerRequest: "item/commandExecution/requestApproval item/fileChange/requestApproval",
-  CommandExecutionRequestApprovalParams: "threadId itemId approvalId startedAtMs command cwd reason",
-  CommandExecutionRequestApprovalResponse: "decision accept decline",
-  FileChangeRequestApprovalResponse: "decision accept decline",
-  "v2/ThreadStartParams": "cwd model sandbox approvalPolicy developerInstructions",
-  "v2/ThreadResumeParams": "threadId excludeTurns",
-  "v2/ThreadReadResponse":
-    "status activeFlags waitingOnApproval waitingOnUserInput notLoaded systemError updatedAt path",
-  "v2/ThreadTurnsListResponse":
-    "data codexErrorInfo httpStatusCode usageLimitExceeded rateLimitExceeded unauthorized startedAt completedAt inProgress failed",
-  "v2/ThreadItemsListParams": "threadId cursor limit sortDirection desc",
-  "v2/ThreadItemsListResponse": "data item clientId nextCursor",
-  "v2/ThreadQueueListResponse": "data clientUserMessageId",
-  "v2/ThreadQueueAddParams": "threadId input clientUserMessageId",
-  "v2/TurnStartParams": "threadId input clientUserMessageId",
-  "v2/TurnSteerParams": "threadId input clientUserMessageId expectedTurnId",
-  "v2/TurnInterruptParams": "threadId turnId",
-  "v2/ServerRequestResolvedNotification": "requestId threadId",
-};

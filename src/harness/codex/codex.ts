@@ -9,6 +9,7 @@ import { decide, waitingApprovals } from "./approvals.ts";
 import { converse, Refused, type Line } from "./channel.ts";
 import { prepareLaunch } from "./launch.ts";
 import { noteReceipt, receiptOf, whereIs } from "./receipts.ts";
+import { lacking } from "./schema.ts";
 import { readSession } from "./session.ts";
 import { limitEnd, look, stateOf, whyOf } from "./state.ts";
 import { readRollout } from "./transcript.ts";
@@ -30,6 +31,8 @@ export const codex: Harness = {
     const ran = await exec([...programOf(path, search.node), "--version"], { env, timeoutMs: 15_000 });
     return /\d+\.\d+\.\d+\S*/.exec(ran.stdout)?.[0];
   },
+
+  lacks: (path, search) => lacking(programOf(path, search.node), search.path),
 
   async launch(desk, found) {
     const argv = prepareLaunch(desk, found, programOf(found.path, desk.node));
