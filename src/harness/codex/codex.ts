@@ -84,6 +84,8 @@ export const codex: Harness = {
         }
       } else noteReceipt(journal, id, "offered");
       const input = { threadId, input: [{ type: "text", text }], clientUserMessageId: id };
+      // The queue first: what leaves it between the two questions shows as a turn, and would be merged with this otherwise.
+      const waiting = await line.call<{ data: unknown[] }>("thread/queue/list", { threadId, limit: 1 });
       const { thread, turn } = await look(line, threadId);
       const busy = thread.status.type === "active";
       if (busy && mode === "steer" && turn?.status === "inProgress") {
@@ -94,7 +96,6 @@ export const codex: Harness = {
           if (!(error instanceof Refused)) throw error; // the turn ended meanwhile: it waits like any other
         }
       }
-      const waiting = await line.call<{ data: unknown[] }>("thread/queue/list", { threadId, limit: 1 });
       if (busy || waiting.data.length > 0) {
         await line.call("thread/queue/add", input);
         return "queued" as const;
