@@ -107,6 +107,13 @@ async function harnessesOf(world: World): Promise<Finding[]> {
           text: `${runtime} (${path}) does not name its version; it may be broken`,
           next: `${runtime} --version`,
         };
+      const lacks = (await harness.lacks?.(path, world.search)) ?? [];
+      if (lacks.length > 0)
+        return {
+          level: "bad",
+          text: `${runtime} ${version} lacks what mosaic uses: ${lacks.join(", ")}`,
+          next: harness.install,
+        };
       return { level: "good", text: `${runtime} ${version} (${path})` };
     }),
   );

@@ -82,6 +82,18 @@ export interface Said {
   text: string;
 }
 
+/** Something that an agent may do only once it is allowed to: what its own dialog asks. */
+export interface Permission {
+  id: string;
+  /** The command, or what it is about, in the harness's own words. */
+  what: string;
+  cwd: string | undefined;
+  /** Why the agent wants to. */
+  reason: string | undefined;
+  /** Since when it waits, in ms. */
+  at: number;
+}
+
 /** The adapter for one CLI. Every harness has this shape. */
 export interface Harness {
   readonly runtime: Runtime;
@@ -92,6 +104,8 @@ export interface Harness {
   locate(agent: Pick<Agent, "command"> | undefined, search: Search): string | undefined;
   /** The version that the CLI names; undefined where it names none. Starts it once. */
   version(path: string, search: Search): Promise<string | undefined>;
+  /** What of the CLI's own protocol the installed version lacks, where it can say so. Starts it once. */
+  lacks?(path: string, search: Search): Promise<string[]>;
   /** How to get the CLI, as a line to type. */
   readonly install: string;
   /** Decides the command line and writes the files it needs. The same conversation is resumed. No dialog will open. */
@@ -102,6 +116,10 @@ export interface Harness {
   submit(desk: Desk, message: { id: string; text: string; mode: SendMode }): Promise<Receipt>;
   /** Ends the running turn; says what was done. */
   interrupt(desk: Desk): Promise<string>;
+  /** What it waits to be allowed, oldest first. Absent where the harness cannot be asked for that. */
+  permissions?(desk: Desk): Promise<Permission[]>;
+  /** Answers one of them, which closes the dialog in its terminal; throws where nobody waits for it any more. */
+  answer?(desk: Desk, permission: string, decision: "allow" | "deny"): Promise<void>;
   /** Asks it to save and end. Returns at once; the supervisor waits. */
   end(desk: Desk, pid: number): Promise<void>;
   /** The newest lines of the conversation, oldest first. */

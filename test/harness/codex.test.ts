@@ -1,70 +1,35 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { readFileSync, existsSync, readdirSync, readlinkSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import type { Agent } from "../../src/contract/agent.ts";
 import { codex } from "../../src/harness/codex/codex.ts";
 import { readSession } from "../../src/harness/codex/session.ts";
-import { readRollout } from "../../src/harness/codex/transcript.ts";
-import type { Desk } from "../../src/harness/harness.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
-import { tmuxTerminal } from "../../src/terminal/tmux.ts";
-import { writeCodexHome } from "../model/codex-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import { makeRig, rosterOf, type Rig } from "../rig.ts";
+import type { Rig } from "../rig.ts";
+import {
+  agentOf,
+  answered,
+  codexBin,
+  conversation,
+  deskOf,
+  isIdle,
+  screenShows,
+  setUp as layAndStart,
+  typeKeys,
+} from "./codex-rig.ts";
 
-const codexBin = process.env["MOSAIC_TEST_CODEX"] ?? "";
-const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
 let model: ScriptedModel;
 beforeAll(async () => {
   model = await startScriptedModel();
 });
 afterAll(() => model.close());
 
-const agentOf = (name: string, more = "") =>
-  `{ name: ${name}, role: ${name === "mos" ? "orchestrator" : "worker"}, runtime: codex, workdir: ~/work${more} }`;
-
-async function setUp(...agents: string[]) {
-  const rig = makeRig({ path: codexBin });
-  writeCodexHome(rig.root, model.url);
-  rig.roster(rosterOf(...(agents.length === 0 ? [agentOf("mos")] : agents)));
-  const started = await rig.fleet("start");
-  expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
-  return rig;
-}
-
-const deskOf = (rig: Rig, name: string): Desk => ({
-  agent: { name } as Agent,
-  fleet: "acme",
-  place: rig.place(name),
-  beat: { path: join(rig.home.run, `${name}.hb`), intervalS: 15 },
-  terminal,
-  env: { HOME: rig.root },
-  node: process.execPath,
-  mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "", codexOpener: "" },
-});
-
-/** The conversation as Codex itself wrote it down. */
-const conversation = (rig: Rig, name: string, who: "user" | "agent"): string[] =>
-  readRollout(readSession(rig.place(name).session)?.file ?? "", Infinity)
-    .filter((said) => said.who === who)
-    .map((said) => said.text);
-const answered = (rig: Rig, name: string, count: number) =>
-  until(() => (conversation(rig, name, "agent").length >= count ? true : undefined), { withinMs: 60_000 });
-const isIdle = (rig: Rig, name = "mos") => rig.settled(name, (agent) => agent.state === "idle");
-const screenShows = (rig: Rig, text: string, name = "mos") =>
-  until(async () => (await terminal.capture({ name, socket: rig.place(name).terminal })).includes(text) || undefined, {
-    withinMs: 20_000,
-  });
-/** Types at a person's pace: Codex takes a burst for a paste, and the Enter after it for a line break. */
-const typeKeys = (rig: Rig, ...keys: string[]) =>
-  spawnSync("tmux", ["-S", rig.place("mos").terminal, "send-keys", "-t", "=mos:", ...keys]);
+const setUp = (...agents: string[]) => layAndStart(model.url, ...agents);
 
 // Without the CLI in .cache/ there is nothing to test; the lane says so loudly, and with CI=true it fails.
 describe.skipIf(codexBin === "")("Codex, for real", () => {

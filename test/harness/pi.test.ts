@@ -19,25 +19,15 @@ import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf, type Rig } from "../rig.ts";
 
-const piBin = process.env["MOSAIC_TEST_PI"] ?? "";
+/** Each version that is tested, with the folder of its command; empty where it is not in .cache/. */
+const versions = [
+  { version: "0.87.1", bin: process.env["MOSAIC_TEST_PI"] ?? "" },
+  { version: "1.5.2", bin: process.env["MOSAIC_TEST_PI15"] ?? "" },
+];
 const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
-let model: ScriptedModel;
-beforeAll(async () => {
-  model = await startScriptedModel();
-});
-afterAll(() => model.close());
 
 const agentOf = (name: string, more = "") =>
   `{ name: ${name}, role: ${name === "mos" ? "orchestrator" : "worker"}, runtime: pi, workdir: ~/work${more} }`;
-
-async function setUp(...agents: string[]) {
-  const rig = makeRig({ path: piBin });
-  writePiHome(rig.root, model.url);
-  rig.roster(rosterOf(...(agents.length === 0 ? [agentOf("mos")] : agents)));
-  const started = await rig.fleet("start");
-  expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
-  return rig;
-}
 
 /** What an adapter is handed, for the cases that the CLI does not reach (an id given twice). */
 const deskOf = (rig: Rig, name: string): Desk => ({
@@ -76,7 +66,22 @@ const answered = (rig: Rig, name: string, count: number) =>
 const isIdle = (rig: Rig, name = "mos") => rig.settled(name, (agent) => agent.state === "idle");
 
 // Without the CLI in .cache/ there is nothing to test; the lane says so loudly, and with CI=true it fails.
-describe.skipIf(piBin === "")("Pi, for real", () => {
+describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version, for real", ({ version, bin }) => {
+  let model: ScriptedModel;
+  beforeAll(async () => {
+    model = await startScriptedModel();
+  });
+  afterAll(() => model.close());
+
+  async function setUp(...agents: string[]) {
+    const rig = makeRig({ path: bin });
+    writePiHome(rig.root, model.url);
+    rig.roster(rosterOf(...(agents.length === 0 ? [agentOf("mos")] : agents)));
+    const started = await rig.fleet("start");
+    expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
+    return rig;
+  }
+
   test("the network is cut off, where it could be", () => {
     const links = Object.keys(networkInterfaces());
     if (links.length > 1) console.error(`not cut off: ${links.join(", ")}`);
@@ -90,7 +95,7 @@ describe.skipIf(piBin === "")("Pi, for real", () => {
       state: "idle",
       runtime: "pi",
       model: "scripted/scripted-large",
-      version: "0.87.1",
+      version,
       restarts: 0,
       drift: [],
     });
@@ -103,7 +108,7 @@ describe.skipIf(piBin === "")("Pi, for real", () => {
       interval: 15,
       state: "idle",
       session: agent.session_id,
-      version: "0.87.1",
+      version,
     });
     expect(statSync(rig.place("mos").inbox).mode & 0o777).toBe(0o600);
     expect((await rig.fleet("verify")).code).toBe(0);
@@ -282,7 +287,7 @@ describe.skipIf(piBin === "")("Pi, for real", () => {
   test("a frozen Pi and a Pi with a blocked event loop are unknown at once, never idle and never healthy", async () => {
     const hang =
       "export default (pi) => pi.on('message_start', (e) => { if (JSON.stringify(e.message).includes('BLOCK')) for (;;); });";
-    const rig = makeRig({ path: piBin });
+    const rig = makeRig({ path: bin });
     writeFileSync(join(rig.root, "hang.ts"), hang);
     writePiHome(rig.root, model.url);
     rig.roster(rosterOf(agentOf("mos", `, args: [-e, ${rig.root}/hang.ts]`)));
@@ -317,9 +322,16 @@ describe.skipIf(piBin === "")("Pi, for real", () => {
     expect((await rig.fleet("send", "mos", "the very first [[hang]]")).err).toContain("delivered");
     await rig.settled("mos", (agent) => agent.state === "working");
     process.kill(pid ?? 0, "SIGKILL");
-    await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state === "working");
-    await rig.fleet("interrupt", "mos");
-    await answered(rig, "mos", 1);
+    await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state !== "starting");
+    // 0.87 has written nothing and is given the message again; 1.5 has it in its file, as a turn that was cut off.
+    await until(
+      async () => {
+        await rig.fleet("interrupt", "mos");
+        return conversation(rig, "mos", "user").length > 0 || undefined;
+      },
+      { withinMs: 20_000 },
+    );
+    await isIdle(rig);
     expect(conversation(rig, "mos", "user")).toEqual(["the very first [[hang]]"]);
   });
 

@@ -29,7 +29,12 @@ const agreeMs = 1_000;
  * sign of its own (the model was asked, a dialog is on the screen, a process is gone), never by mosaic's word; from then
  * `ps --json` has a second to agree. With MOSAIC_RECORD=1 the evidence of every step becomes a fixture.
  */
-export function timeline(rig: Rig, name: string, runtime: Status["runtime"]) {
+export function timeline(
+  rig: Rig,
+  name: string,
+  runtime: Status["runtime"],
+  defaults: { raw?: () => unknown; file?: string } = {},
+) {
   const moments: Moment[] = [];
   const lags: { step: string; ms: number }[] = [];
   let last: AgentState | undefined;
@@ -71,7 +76,7 @@ export function timeline(rig: Rig, name: string, runtime: Status["runtime"]) {
       const { facts, state } = JSON.parse(out) as { facts: Facts; state: AgentState };
       // What moved on meanwhile (a start, a short turn) is no picture of this step.
       if (state === wanted) {
-        const raw = check.raw?.();
+        const raw = await (check.raw ?? defaults.raw)?.();
         moments.push({ step, expect: wanted, at: Date.now(), facts, ...(raw !== undefined && { raw }) });
       }
     },
@@ -88,7 +93,7 @@ export function timeline(rig: Rig, name: string, runtime: Status["runtime"]) {
       const text = moments
         .map((moment) => `${JSON.stringify(moment).replaceAll(rig.root, "/home/someone")}\n`)
         .join("");
-      writeFileSync(join(folder, `${runtime}.jsonl`), text);
+      writeFileSync(join(folder, `${defaults.file ?? runtime}.jsonl`), text);
     },
   };
 }

@@ -7,7 +7,11 @@ import type { Wire } from "./ask.ts";
 export function writePiHome(
   home: string,
   url: string,
-  { wire = "openai-completions", key = "none" }: { wire?: Wire | undefined; key?: string | undefined } = {},
+  {
+    wire = "openai-completions",
+    key = "none",
+    more = {},
+  }: { wire?: Wire | undefined; key?: string | undefined; more?: object } = {},
 ): void {
   const folder = join(home, ".pi", "agent");
   const scripted = {
@@ -31,6 +35,7 @@ export function writePiHome(
     defaultProjectTrust: "always",
     enableInstallTelemetry: false,
     quietStartup: true,
+    ...more,
   };
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "models.json"), `${JSON.stringify({ providers: { scripted } }, null, 2)}\n`);

@@ -16,6 +16,8 @@ export type Deed =
       message?: string | undefined;
       /** What else a provider says with it: when a limit ends. */
       headers?: Record<string, string> | undefined;
+      /** More fields of the error, as a provider's own limits have them. */
+      details?: Readonly<Record<string, unknown>> | undefined;
     };
 
 /** What the model does with one request. Without `usage` the size of the request and of the reply is estimated. */

@@ -15,6 +15,8 @@ import { sendError, sendJson, tell } from "./tell.ts";
 /** A programmed answer, tried before the default script; the first rule whose `when` holds decides. */
 interface Rule {
   when: (ask: Ask) => boolean;
+  /** It is for requests that a harness makes for itself (a title, a summary), and for no others. */
+  side?: true;
   /** The step is chosen by `ask.answered`; the last one repeats. */
   steps: ((ask: Ask) => Reply)[];
   /** Runs when a reply of this rule is over, however it ended: something to wait for instead of a sleep. */
@@ -56,7 +58,7 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
   let closing = false;
 
   function decide(ask: Ask): { reply: Reply; after?: Rule["after"] } {
-    const rule = rules.find((candidate) => candidate.when(ask));
+    const rule = rules.find((candidate) => candidate.side === undefined && candidate.when(ask));
     const step = rule?.steps[Math.min(ask.answered, rule.steps.length - 1)];
     return step === undefined ? { reply: script(ask) } : { reply: step(ask), after: rule?.after };
   }
@@ -74,7 +76,9 @@ export async function startScriptedModel(options: ScriptedModelOptions = {}): Pr
     response.once("close", () => gone.abort());
     const side = sideRequest(ask);
     if (side !== undefined) {
-      const outcome = await end(tell(response, { say: `Side request ${side}` }, asked, gone.signal), gone.signal);
+      const rule = rules.find((candidate) => candidate.side && candidate.when(ask));
+      const said = rule?.steps[0]?.(ask) ?? { say: `Side request ${side}` };
+      const outcome = await end(tell(response, said, asked, gone.signal), gone.signal);
       ledger.line("side", { ask, outcome });
       return;
     }

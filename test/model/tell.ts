@@ -25,10 +25,8 @@ export async function tell(
 ): Promise<void> {
   const { ask, stream, includeUsage } = asked;
   if ("error" in reply) {
-    sendError(response, ask.wire, reply.error, reply.message ?? `Scripted error ${reply.error}`, {
-      ...(reply.retryAfter !== undefined && { "retry-after": String(reply.retryAfter) }),
-      ...reply.headers,
-    });
+    const message = reply.message ?? `Scripted error ${reply.error}`;
+    sendError(response, ask.wire, reply.error, message, reply);
     return;
   }
   const voice = voices[ask.wire]({ ask, usage: reply.usage ?? estimateUsage(asked.bytes, reply), includeUsage });
@@ -78,14 +76,17 @@ export function sendError(
   wire: Wire | undefined,
   status: number,
   message: string,
-  headers: Record<string, string> = {},
+  { retryAfter, details, headers }: Pick<Extract<Reply, { error: number }>, "retryAfter" | "details" | "headers"> = {},
 ): void {
   const type = errorTypes[status] ?? (status < 500 ? "invalid_request_error" : "api_error");
   const body =
     wire === "anthropic-messages"
-      ? { type: "error", error: { type, message } }
-      : { error: { message, type, param: null, code: type } };
-  sendJson(response, status, body, headers);
+      ? { type: "error", error: { type, message, ...details } }
+      : { error: { message, type, param: null, code: type, ...details } };
+  sendJson(response, status, body, {
+    ...(retryAfter !== undefined && { "retry-after": String(retryAfter) }),
+    ...headers,
+  });
 }
 
 export function sendJson(

@@ -8,8 +8,10 @@ export class Refused extends Error {
 /** A line to an agent's own app-server: JSON-RPC, each call answered by number; what it tells unasked goes to `told`. */
 export interface Line {
   call<T>(method: string, params: object): Promise<T>;
-  /** Waits for something that the server tells by itself. */
-  told<T>(take: (method: string, params: Readonly<Record<string, unknown>>) => T | undefined): Promise<T>;
+  /** Waits for something that the server tells or asks by itself; what it asks has an id. */
+  told<T>(take: (method: string, params: Readonly<Record<string, unknown>>, id?: number) => T | undefined): Promise<T>;
+  /** Answers what the server has asked. */
+  reply(id: number, result: object): void;
 }
 
 interface Heard {
@@ -39,7 +41,7 @@ export function converse<T>(
       settle();
     };
     const timer = setTimeout(() => end(() => resolve("silent")), withinMs);
-    const say = (message: object) => wire.write(textFrame(JSON.stringify(message)));
+    const say = (message: object) => void wire.write(textFrame(JSON.stringify(message)));
     const line: Line = {
       call: (method, params) =>
         new Promise((done, failed) => {
@@ -49,14 +51,15 @@ export function converse<T>(
         }),
       told: (take) =>
         new Promise((done) => {
-          const listen = ({ method, params }: Heard) => {
-            const found = method === undefined ? undefined : take(method, params ?? {});
+          const listen = ({ method, params, id }: Heard) => {
+            const found = method === undefined ? undefined : take(method, params ?? {}, id);
             if (found === undefined) return;
             listeners.delete(listen);
             done(found);
           };
           listeners.add(listen);
         }),
+      reply: (id, result) => say({ id, result }),
     };
     const read = frameReader((text) => {
       const heard = JSON.parse(text) as Heard;

@@ -5,12 +5,15 @@ import { exec } from "../../lib/exec.ts";
 import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { signal } from "../../lib/proc.ts";
 import type { Desk, Harness } from "../harness.ts";
+import { decide, waitingApprovals } from "./approvals.ts";
 import { converse, Refused, type Line } from "./channel.ts";
 import { prepareLaunch } from "./launch.ts";
-import { noteReceipt, receiptOf } from "./receipts.ts";
+import { noteReceipt, receiptOf, whereIs } from "./receipts.ts";
+import { lacking } from "./schema.ts";
 import { readSession } from "./session.ts";
-import { look, stateOf } from "./state.ts";
+import { limitEnd, look, stateOf, whyOf } from "./state.ts";
 import { readRollout } from "./transcript.ts";
+import { readUsage } from "./usage.ts";
 
 /** How long to wait for Codex's own word that a message entered the conversation, when it is idle. Seen: 20 ms. */
 const proofMs = 5_000;
@@ -29,6 +32,8 @@ export const codex: Harness = {
     return /\d+\.\d+\.\d+\S*/.exec(ran.stdout)?.[0];
   },
 
+  lacks: (path, search) => lacking(programOf(path, search.node), search.path),
+
   async launch(desk, found) {
     const argv = prepareLaunch(desk, found, programOf(found.path, desk.node));
     return { argv, env: {}, sessionId: readSession(desk.place.session)?.id };
@@ -37,28 +42,50 @@ export const codex: Harness = {
   async ask({ place }, withinMs) {
     const session = readSession(place.session);
     if (session?.pid === undefined) return { kind: "absent" };
-    const { id, pid, version } = session;
+    const { id, pid, version, file } = session;
     const seenNow = await converse(place.inbox, withinMs, (line) => look(line, id)).catch(refusedOnly);
     if (seenNow === undefined) return { kind: "absent" };
     if (seenNow === "silent") return { kind: "silent", waitedMs: withinMs };
     const { thread, turn } = seenNow;
     const since = turn?.completedAt ?? turn?.startedAt ?? thread.updatedAt;
+    const state = stateOf(thread, turn);
+    const why = whyOf(thread, turn);
+    const usage = readUsage(file);
+    const until = state === "limited" ? limitEnd(turn, usage) : undefined;
     return {
       kind: "state",
-      state: stateOf(thread, turn),
+      state,
       at: since * 1_000,
       pid,
       session: id,
       ...(thread.model !== null && { model: thread.model }),
       ...(version !== undefined && { version }),
+      ...(why !== undefined && { why }),
+      ...(until !== undefined && { until }),
+      ...(usage?.context !== undefined && { context: usage.context }),
     };
   },
 
   async submit(desk, { id, text, mode }) {
-    const before = receiptOf(desk.place.journal, id);
-    if (before !== undefined) return { id, state: before, by: "codex" };
+    const { journal } = desk.place;
+    const before = receiptOf(journal, id);
+    if (before !== undefined && before !== "offered") return { id, state: before, by: "codex" };
     const state = await atServer(desk, proofMs, async (line, threadId) => {
+      if (before === "offered") {
+        // Whoever offered it died before it could note the outcome: the conversation itself knows.
+        const taken = await whereIs(line, threadId, id);
+        if (taken !== undefined) return taken;
+        const { turn: running } = await look(line, threadId);
+        if (mode === "steer" && running?.status === "inProgress") {
+          // What was steered into a turn shows in the conversation only once the model has been told.
+          throw new FleetError("unreachable", `Whether ${desk.agent.name} has it shows once its turn goes on.`, {
+            hint: `mosaic fleet explain ${desk.agent.name}`,
+          });
+        }
+      } else noteReceipt(journal, id, "offered");
       const input = { threadId, input: [{ type: "text", text }], clientUserMessageId: id };
+      // The queue first: what leaves it between the two questions shows as a turn, and would be merged with this otherwise.
+      const waiting = await line.call<{ data: unknown[] }>("thread/queue/list", { threadId, limit: 1 });
       const { thread, turn } = await look(line, threadId);
       const busy = thread.status.type === "active";
       if (busy && mode === "steer" && turn?.status === "inProgress") {
@@ -69,7 +96,6 @@ export const codex: Harness = {
           if (!(error instanceof Refused)) throw error; // the turn ended meanwhile: it waits like any other
         }
       }
-      const waiting = await line.call<{ data: unknown[] }>("thread/queue/list", { threadId, limit: 1 });
       if (busy || waiting.data.length > 0) {
         await line.call("thread/queue/add", input);
         return "queued" as const;
@@ -79,10 +105,10 @@ export const codex: Harness = {
         method === "item/completed" && isOurs(params["item"], id) ? ("delivered" as const) : undefined,
       );
       await line.call("turn/start", input);
-      noteReceipt(desk.place.journal, id, "queued"); // taken; its proof may come too late for this line
+      noteReceipt(journal, id, "queued"); // taken; its proof may come too late for this line
       return proof;
     });
-    noteReceipt(desk.place.journal, id, state);
+    noteReceipt(journal, id, state);
     return { id, state, by: "codex" };
   },
 
@@ -93,6 +119,19 @@ export const codex: Harness = {
       await line.call("turn/interrupt", { threadId, turnId: turn.id });
       return "the turn was ended";
     });
+  },
+
+  async permissions(desk) {
+    const asked = await atServer(desk, 3_000, waitingApprovals);
+    return asked.map(({ id, what, cwd, reason, at }) => ({ id, what, cwd, reason, at }));
+  },
+
+  async answer(desk, permission, decision) {
+    const done = await atServer(desk, 3_000, (line, thread) => decide(line, thread, permission, decision));
+    if (!done)
+      throw new FleetError("conflict", `${desk.agent.name} does not wait for that permission any more.`, {
+        hint: `mosaic fleet explain ${desk.agent.name}`,
+      });
   },
 
   async end(desk, pid) {

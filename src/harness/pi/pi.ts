@@ -14,7 +14,7 @@ import type { ExtensionDesk } from "./wire.ts";
 /** How long to wait for Pi's own word that a message entered the conversation, when Pi is idle. Seen: 4 to 13 ms. */
 const proofMs = 5_000;
 
-/** Pi (`@earendil-works/pi-coding-agent`), through an extension of ours. Measured on 0.87.1. */
+/** Pi (`@earendil-works/pi-coding-agent`), through an extension of ours. Measured on 0.87.1 and 1.5.2. */
 export const pi: Harness = {
   runtime: "pi",
   capabilities: { receipts: true, nativeState: true, steer: true, resume: true, transcript: true, beats: true },
@@ -77,7 +77,7 @@ export const pi: Harness = {
     );
     if (answer === undefined) return { kind: "absent" };
     if (answer === "silent") return { kind: "silent", waitedMs: withinMs };
-    const { since, pid, session, model, version } = answer;
+    const { since, pid, session, model, version, why, until, context } = answer;
     return {
       kind: "state",
       state: answer.state as AgentState,
@@ -86,6 +86,9 @@ export const pi: Harness = {
       ...(session !== undefined && { session }),
       ...(model !== undefined && { model }),
       ...(version !== undefined && { version }),
+      ...(why !== undefined && { why }),
+      ...(until !== undefined && { until }),
+      ...(context !== undefined && { context }),
     };
   },
 

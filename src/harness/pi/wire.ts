@@ -9,7 +9,18 @@ export type Request =
 export type Reply =
   | { type: "accepted" | "delivered" | "duplicate"; id: string }
   | { type: "refused"; id?: string; why: string }
-  | { type: "state"; state: string; since: number; pid: number; session?: string; model?: string; version?: string }
+  | {
+      type: "state";
+      state: string;
+      since: number;
+      pid: number;
+      session?: string;
+      model?: string;
+      version?: string;
+      why?: string;
+      until?: number;
+      context?: number;
+    }
   | { type: "done"; note: string };
 
 /** What the extension is told at launch, in the file named by `MOSAIC_DESK`. */

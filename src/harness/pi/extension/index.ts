@@ -6,6 +6,7 @@ import { openDelivery } from "./delivery.ts";
 import { refusal } from "./gate.ts";
 import { openInbox } from "./inbox.ts";
 import { openJournal } from "./journal.ts";
+import { watchLimits } from "./limits.ts";
 import type { PiApi, PiContext } from "./pi-api.ts";
 import { registerFleetTools } from "./tools.ts";
 
@@ -23,7 +24,13 @@ export default function mosaic(pi: PiApi): void {
   let context: PiContext | undefined;
   let state = "starting";
   let since = Date.now();
+  /** What it waits for, or what failed, in Pi's own words. */
+  let why: string | undefined;
   let lastStatus = 200;
+  const limitEnd = watchLimits();
+  let until: number | undefined;
+  let turn = false;
+  let compacting = false;
   let prompts = 0;
   let close = () => {};
 
@@ -34,10 +41,21 @@ export default function mosaic(pi: PiApi): void {
     journal.note({ at: since, kind: "state", state });
     beat();
   };
+  /** Where it is once nothing asks and nothing is being shortened. */
+  const settle = () => {
+    if (prompts > 0) return enter("waiting-input");
+    if (turn || compacting) return enter("working");
+    enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle");
+  };
   const modelOf = () => (context?.model ? `${context.model.provider}/${context.model.id}` : undefined);
 
+  const contextOf = () => {
+    const percent = context?.getContextUsage()?.percent;
+    return typeof percent === "number" ? Math.round(percent) : undefined;
+  };
+
   function beat(): void {
-    const usage = context?.getContextUsage()?.percent;
+    const percent = contextOf();
     const text = formatBeat({
       ts: new Date().toISOString(),
       pid: process.pid,
@@ -47,14 +65,15 @@ export default function mosaic(pi: PiApi): void {
       model: modelOf(),
       session: context?.sessionManager.getSessionId(),
       version: desk.version,
-      context: typeof usage === "number" ? `${Math.round(usage)}%` : undefined,
+      context: percent === undefined ? undefined : `${percent}%`,
     });
     replace(desk.beat.path, text);
   }
 
   function serve(request: Request, answer: (reply: Reply) => void): void {
     switch (request.type) {
-      case "state":
+      case "state": {
+        const percent = contextOf();
         return answer({
           type: "state",
           state,
@@ -63,7 +82,11 @@ export default function mosaic(pi: PiApi): void {
           ...(context && { session: context.sessionManager.getSessionId() }),
           ...(modelOf() !== undefined && { model: modelOf() as string }),
           ...(desk.version !== undefined && { version: desk.version }),
+          ...(why !== undefined && { why }),
+          ...(until !== undefined && state === "limited" && { until }),
+          ...(percent !== undefined && { context: percent }),
         });
+      }
       case "message": {
         if (typeof request.id !== "string" || typeof request.text !== "string") {
           return answer({ type: "refused", why: "this is not a message" });
@@ -104,32 +127,54 @@ export default function mosaic(pi: PiApi): void {
       server.close();
     };
     now.ui.setStatus("mosaic", `${desk.fleet}: ${desk.agent}`);
-    enter("idle");
+    [turn, compacting, prompts] = [false, false, 0];
+    settle();
     beat();
     delivery.replay(now);
   });
 
   pi.on("message_start", ({ message }) => {
-    if (message.role === "user") delivery.entered(message);
+    if (message.role !== "user") return;
+    why = undefined;
+    delivery.entered(message);
   });
-  pi.on("agent_start", () => enter("working"));
+  pi.on("agent_start", () => {
+    turn = true;
+    settle();
+  });
   pi.on("agent_settled", () => {
-    enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle");
+    turn = false;
+    settle();
     delivery.settled();
   });
   pi.on("message_end", ({ message }) => {
     if (message.role !== "assistant") return;
-    lastStatus = message.stopReason === "error" ? statusOf(message.errorMessage) : 200;
+    const failed = message.stopReason === "error";
+    lastStatus = failed ? statusOf(message.errorMessage) : 200;
+    why = failed ? message.errorMessage : undefined;
+    until = lastStatus === 429 ? limitEnd(Date.now()) : undefined;
     delivery.answered();
   });
   pi.on("model_select", () => beat());
-  pi.on("ui_prompt_start", () => {
-    prompts++;
-    enter("waiting-input");
+  pi.on("session_before_compact", () => {
+    compacting = true;
+    settle();
   });
-  pi.on("ui_prompt_end", (_, now) => {
+  for (const event of ["session_compact", "session_compact_failed"] as const) {
+    pi.on(event, () => {
+      compacting = false;
+      settle();
+    });
+  }
+  pi.on("ui_prompt_start", ({ kind, title }) => {
+    prompts++;
+    why = title ?? kind;
+    settle();
+  });
+  pi.on("ui_prompt_end", () => {
     prompts = Math.max(0, prompts - 1);
-    if (prompts === 0) enter(now.isIdle() ? "idle" : "working");
+    if (prompts === 0) why = undefined;
+    settle();
   });
   pi.on("before_agent_start", (event) => {
     const sections = event.systemPromptOptions?.sections;
@@ -137,8 +182,8 @@ export default function mosaic(pi: PiApi): void {
     return undefined;
   });
   pi.on("tool_call", (event) => {
-    const why = refusal(desk.permissions, desk.workdir, { tool: event.toolName, input: event.input });
-    return why === undefined ? undefined : { block: true, reason: why };
+    const reason = refusal(desk.permissions, desk.workdir, { tool: event.toolName, input: event.input });
+    return reason === undefined ? undefined : { block: true, reason };
   });
   pi.on("session_shutdown", ({ reason }) => {
     if (reason === "quit") enter("draining");

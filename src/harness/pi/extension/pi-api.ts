@@ -1,5 +1,5 @@
 /**
- * The part of Pi's extension API that we use, as measured on 0.87.1 and documented for 1.5. Written here because Pi is
+ * The part of Pi's extension API that we use, as measured on 0.87.1 and 1.5.2. Written here because Pi is
  * not a dependency: the extension is loaded by whatever Pi the user has.
  */
 export interface PiContext {
@@ -35,6 +35,7 @@ type Handler<E, R = unknown> = (event: E, context: PiContext) => R | Promise<R> 
 export interface PiApi {
   on(event: "session_start" | "session_shutdown", handler: Handler<{ reason: string }>): void;
   on(event: "agent_start" | "agent_settled" | "model_select" | "turn_end", handler: Handler<object>): void;
+  on(event: "session_before_compact" | "session_compact" | "session_compact_failed", handler: Handler<object>): void;
   on(event: "ui_prompt_start" | "ui_prompt_end", handler: Handler<{ kind: string; title?: string }>): void;
   on(event: "message_start" | "message_end", handler: Handler<{ message: PiMessage }>): void;
   on(
