@@ -11,7 +11,10 @@ export default defineConfig({
         extends: true,
         test: { name: "unit", include: ["src/**/*.test.ts", "test/model/**/*.test.ts", "test/house/**/*.test.ts"] },
       },
-      { extends: true, test: { name: "cli", include: ["test/cli/**/*.test.ts"], testTimeout: 120_000 } },
+      {
+        extends: true,
+        test: { name: "cli", include: ["test/cli/**/*.test.ts", "test/mail/**/*.test.ts"], testTimeout: 120_000 },
+      },
       {
         extends: true,
         test: { name: "systemd", include: ["test/systemd/**/*.test.ts"], testTimeout: 120_000, fileParallelism: false },

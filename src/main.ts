@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { homedir, hostname, userInfo } from "node:os";
+import { homedir, hostname } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -46,7 +46,7 @@ function takeHomeFlag(): string | undefined {
 }
 
 function makeWorld(homeFlag: string | undefined): { world: World; systemd: () => Promise<SystemdSupervisor> } {
-  const { uid } = userInfo();
+  const uid = process.getuid?.() ?? 0;
   const beatIntervalS = beatInterval(env["MOSAIC_HEARTBEAT_INTERVAL"]);
   const home = layHome({
     mosaicHome: homeFlag ?? (env["MOSAIC_HOME"] || undefined),
@@ -97,6 +97,7 @@ function makeWorld(homeFlag: string | undefined): { world: World; systemd: () =>
     now: Date.now,
     host: hostname(),
     uid,
+    user: env["USER"] || env["LOGNAME"] || `uid ${uid}`,
     beatIntervalS,
     byAgent,
     agentEnv,
@@ -166,6 +167,13 @@ function makeContext(): Context {
     isDaemonUp: async () => (await import("./daemon/serve.ts")).daemonProcess(world.home) !== undefined,
     serve: async () => (await import("./daemon/serve.ts")).serve(world, context.signal, context.err),
     unit: async (what, name) => (await import("./daemon/unit.ts")).unit(world, await systemd(), what, name),
+    run: async ([file, ...args]) => {
+      const { TMUX: _, TMUX_PANE: __, ...outer } = env;
+      const { spawn } = await import("node:child_process");
+      const child = spawn(file, args, { stdio: "inherit", env: outer });
+      for (const name of ["SIGINT", "SIGQUIT"] as const) process.on(name, () => undefined); // keys are for the program
+      return new Promise((resolve) => child.on("close", (code) => resolve(code ?? 1)).on("error", () => resolve(127)));
+    },
     become: async (line) => {
       // Inside somebody's tmux, ours is another server: nesting is meant.
       const { TMUX: _, TMUX_PANE: __, ...outer } = env;

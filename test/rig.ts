@@ -37,6 +37,8 @@ export interface Rig {
   /** Waits until an agent is as asked. */
   settled(name: string, is: (agent: FleetState["agents"][number]) => boolean): Promise<FleetState["agents"][number]>;
   daemonPid(): number | undefined;
+  /** Sends, and where the message is held (a limit, a login) tries it all the same. */
+  insist(name: string, text: string): Promise<void>;
 }
 
 export function makeRig(extra: { path?: string; root?: string } = {}): Rig {
@@ -97,6 +99,12 @@ export function makeRig(extra: { path?: string; root?: string } = {}): Rig {
       if (found === undefined) throw new Error(`${name} stayed ${JSON.stringify(last)}`);
       return found;
     },
+    async insist(name, text) {
+      const { out, err } = await fleet("send", name, "--json", text);
+      if (out === "") throw new Error(err);
+      const [message] = (JSON.parse(out) as { messages: { id: string; state: string }[] }).messages;
+      if (message?.state === "held") await fleet("inbox", "retry", message.id);
+    },
     daemonPid() {
       const file = join(home.fleet, "daemon.pid");
       return existsSync(file) ? Number(/^pid=(\d+)/.exec(readFileSync(file, "utf8"))?.[1]) : undefined;
@@ -134,3 +142,7 @@ export function makeRig(extra: { path?: string; root?: string } = {}): Rig {
 export function rosterOf(...agents: string[]): string {
   return `version: 1\nfleet: acme\nagents:\n${agents.map((agent) => `  - ${agent}\n`).join("")}`;
 }
+
+/** What another agent wrote, out of the frame in which it reaches a conversation. */
+export const framed = (text: string): string | undefined =>
+  /\n(=== [0-9a-f]{12} ===)\n([\s\S]*)\n\1\s*$/.exec(text)?.[2];

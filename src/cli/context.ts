@@ -27,6 +27,8 @@ export interface Context {
   /** What systemd's units call. */
   unit: (what: "begin" | "end", name: string) => Promise<number>;
   isDaemonUp: () => Promise<boolean>;
+  /** Runs that program in this terminal, and answers its exit code. */
+  run: (argv: readonly [string, ...string[]]) => Promise<number>;
   /** Becomes that program: nothing of mosaic is left behind to leak. */
   become: (argv: readonly [string, ...string[]]) => Promise<number>;
 }

@@ -1,7 +1,6 @@
 import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 
-import { runtimes } from "../contract/agent.ts";
-import type { SendMode } from "../contract/command.ts";
+import { roles, runtimes } from "../contract/agent.ts";
 import { exitCodes, FleetError } from "../lib/errors.ts";
 import type { Context } from "./context.ts";
 import { printJson } from "./print-json.ts";
@@ -136,25 +135,68 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .addHelpText("after", examples("doctor"))
     .action(async (options) => done(await (await import("./check.ts")).doctor(context, options)));
 
-  fleet
-    .command("send")
-    .description("send a message to an agent; done only when it was accepted")
-    .argument("<agent>", "an agent's name")
-    .argument("<text...>", "the message, or - to read it from standard input")
-    .option("--steer", "into the running turn, instead of after it")
-    .option(...jsonFlag)
+  const sending = (command: Command) =>
+    command
+      .argument("<agent>", "an agent's name; with --all or --role the text begins here")
+      .argument("[text...]", "the message, or - to read it from standard input")
+      .option("--all", "to every agent")
+      .addOption(new Option("--role <role>", "to every agent of that role").choices(roles))
+      .option("--steer", "into the running turn, instead of after it")
+      .option("--now", "end the running turn first")
+      .option("--timeout <time>", "how long to wait, as 30s, 10m or 2h", duration)
+      .option("--expire <time>", "give up where it is not delivered by then, as 30s, 10m or 2h", duration)
+      .option("--id <id>", "an id of yours: the same id twice is the same message")
+      .option("--reply-to <id>", "the message that this one answers")
+      .option(...jsonFlag);
+  sending(fleet.command("send"))
+    .description("send a message to an agent; done when it is kept for good")
+    .addOption(new Option("--wait <state>", "wait until it got that far").choices(["delivered", "answered"] as const))
     .addHelpText(
       "after",
       examples(
         `send mos "What is everybody doing?"`,
         "send coder - < task.md",
         "send coder --steer stop after the first file",
+        "send --role worker --wait delivered commit what you have",
       ),
     )
-    .action(async (agent, text, options) => {
-      const mode: SendMode = options.steer ? "steer" : "next";
-      done(await (await import("./send.ts")).send(context, { agent, text, mode, json: options.json }));
-    });
+    .action(async (agent, text, options) =>
+      done(await (await import("./send.ts")).send(context, [agent, ...text], options)),
+    );
+  sending(fleet.command("ask"))
+    .description("send a message, wait for the answer and print it (exit 5 where none came)")
+    .addHelpText("after", examples(`ask mos "Is everybody well?"`, "ask coder --timeout 2m which branch are you on"))
+    .action(async (agent, text, options) =>
+      done(await (await import("./send.ts")).ask(context, [agent, ...text], options)),
+    );
+  const inbox = fleet
+    .command("inbox")
+    .description("messages: to whom, from whom, and how far each got")
+    .argument("[agent]", "to this agent only")
+    .option("-n, --lines <count>", "how many", wholeNumber, 20)
+    .option("--state <states>", "only these, as in queued,held")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("inbox", "inbox coder --state queued,held", "inbox show 3f2a"))
+    .action(async (agent, options) => done(await (await import("./inbox.ts")).inbox(context, agent, options)));
+  inbox
+    .command("show")
+    .description("one message whole, its answer, and what became of it")
+    .argument("<id>", "its id, or how that begins")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("inbox show 3f2a"))
+    .action(async (id, options) => done(await (await import("./inbox.ts")).show(context, id, options)));
+  for (const [what, about] of [
+    ["retry", "try a message again, whatever it is held for"],
+    ["cancel", "take back a message that is not delivered yet"],
+  ] as const) {
+    inbox
+      .command(what)
+      .description(about)
+      .argument("<id>", "its id, or how that begins")
+      .option(...jsonFlag)
+      .addHelpText("after", examples(`inbox ${what} 3f2a`))
+      .action(async (id, options) => done(await (await import("./inbox.ts")).change(context, what, id, options)));
+  }
   fleet
     .command("interrupt")
     .description("end an agent's running turn")
@@ -173,14 +215,17 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .command("attach")
     .description("the agent's real terminal; C-b d leaves it")
     .argument("<agent>", "an agent's name")
-    .addHelpText("after", examples("attach mos"))
-    .action(async (agent) => done(await (await import("./viewer.ts")).view(context, agent, false)));
+    .option("--take-over", "hold the agent's messages while you are there")
+    .addHelpText("after", examples("attach mos", "attach coder --take-over"))
+    .action(async (agent, options) =>
+      done(await (await import("./viewer.ts")).view(context, agent, { readOnly: false, ...options })),
+    );
   fleet
     .command("watch")
     .description("look at an agent's terminal without being able to type; C-b d leaves it")
     .argument("<agent>", "an agent's name")
     .addHelpText("after", examples("watch coder"))
-    .action(async (agent) => done(await (await import("./viewer.ts")).view(context, agent, true)));
+    .action(async (agent) => done(await (await import("./viewer.ts")).view(context, agent, { readOnly: true })));
   fleet
     .command("logs")
     .description("what happened: starts, ends, restarts, messages")
@@ -243,6 +288,14 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     );
   settle(program);
   return program;
+}
+
+/** A time as people write it, in ms. */
+function duration(text: string): number {
+  const [, count, unit] = /^([1-9]\d{0,5})(s|m|h|d)$/.exec(text) ?? [];
+  const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+  if (count !== undefined) return Number(count) * units[unit as keyof typeof units];
+  throw new FleetError("usage", `${text} is not a time.`, { hint: "give it as 30s, 10m, 2h or 1d" });
 }
 
 function wholeNumber(text: string): number {

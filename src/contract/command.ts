@@ -1,3 +1,6 @@
+import type { Agent } from "./agent.ts";
+import type { SendMode } from "./message-names.ts";
+import type { Message } from "./message.ts";
 import type { FleetState } from "./state.ts";
 
 /** Who asks. It travels inside every Command, and one policy judges it. */
@@ -6,13 +9,26 @@ export type Asker = { kind: "person" } | { kind: "agent"; name: string; token: s
 /** Everything that changes the fleet. Every skin produces one of these; nothing else changes anything. */
 export type Command = { by: Asker } & (
   | { do: "start" | "stop" | "restart"; agents: readonly string[] | "all" }
-  | { do: "send"; agent: string; text: string; mode: SendMode; id?: string | undefined }
+  | ({ do: "send" } & Sending)
+  | { do: "retry" | "cancel"; message: string }
   | { do: "interrupt"; agent: string }
   | { do: "apply" | "install" | "uninstall" }
 );
 
-/** `next`: at the turn's end; `steer`: into the running turn. */
-export type SendMode = "next" | "steer";
+/** A message on its way to one agent, to several, or to all of a role. */
+export interface Sending {
+  to: readonly string[] | "all" | { role: Agent["role"] };
+  text: string;
+  mode: SendMode;
+  /** What makes a second command the same message; for one receiver only. */
+  id?: string | undefined;
+  key?: string | undefined;
+  replyTo?: string | undefined;
+  /** How long it may wait to be delivered, in ms. */
+  expireMs?: number | undefined;
+  /** Returns when all got that far, or after `ms`. Without it: when each was tried once. */
+  wait?: { for: "delivered" | "answered"; ms: number } | undefined;
+}
 
 /** How far a message got, by the harness's own word; `typed` is all that a plain terminal can say. */
 export type Receipt = {
@@ -44,7 +60,7 @@ export interface Finding {
 }
 
 export type Outcome =
-  | { did: "send"; receipt: Receipt }
+  | { did: "send" | "retry" | "cancel"; messages: Message[] }
   | { did: "interrupt"; agent: string; note: string }
   | { did: "start" | "stop" | "restart" | "apply"; agents: AgentOutcome[] }
   | { did: "install" | "uninstall"; findings: Finding[] };

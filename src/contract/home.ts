@@ -19,6 +19,8 @@ export interface Home {
   cache: string;
   /** The environment in which the person last started something: what agents may have of it. */
   environment: string;
+  /** The database of messages. */
+  messages: string;
   /** systemd's folder for the person's own units. */
   units: string;
   /** Unix sockets. In the home where the path is short enough for the kernel, else in a private folder of this home below /tmp. */
@@ -79,6 +81,7 @@ export function layHome(facts: {
     locks: join(fleet, "locks"),
     bin: join(fleet, "bin"),
     cache: join(fleet, "cache"),
+    messages: join(fleet, "fleet.db"),
     environment: join(fleet, "environment"),
     units: join(facts.configHome ?? join(facts.userHome, ".config"), "systemd", "user"),
     sockets,

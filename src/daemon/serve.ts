@@ -13,6 +13,8 @@ import { pause, until } from "../lib/wait.ts";
 import { readRoster } from "../roster/cache.ts";
 import { beatPath, writeBeat } from "../status/beat.ts";
 import type { Unit } from "../supervisor/supervisor.ts";
+import { Bell } from "./bell.ts";
+import { pump } from "./pump.ts";
 
 /**
  * How often units that nobody else looks after are looked at. An end rings at once; only a terminal that is taken away
@@ -53,6 +55,7 @@ export async function serve(world: World, signal: AbortSignal, tell: (line: stri
     world.log({ event: "daemon-started", note: `pid ${process.pid}` });
     tell(`serving ${home.root} (pid ${process.pid}); Ctrl-C ends the daemon, agents live on\n`);
     const { builtin, systemd } = world.supervisors;
+    const pumping = pump(world, signal);
     let nextBeat = 0;
     let kept = 0;
     while (!signal.aborted) {
@@ -72,6 +75,7 @@ export async function serve(world: World, signal: AbortSignal, tell: (line: stri
       const untilBeat = Math.max(0, nextBeat - world.now());
       await wake.wait(kept > 0 ? Math.min(lookMs, untilBeat) : untilBeat, signal);
     }
+    await pumping;
   } finally {
     folder?.close();
     rmSync(pidPath(home), { force: true });
@@ -127,33 +131,5 @@ function watchAgents(home: Home, ring: () => void): { close(): void } | undefine
     return watcher;
   } catch {
     return undefined;
-  }
-}
-
-/** Waits for a ring or a while, whichever is first. A ring while nobody waits is kept. */
-class Bell {
-  #rung = false;
-  #waiter: (() => void) | undefined;
-
-  ring(): void {
-    this.#rung = true;
-    this.#waiter?.();
-  }
-
-  async wait(atMostMs: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung) {
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          clearTimeout(timer);
-          signal.removeEventListener("abort", done);
-          this.#waiter = undefined;
-          resolve();
-        };
-        const timer = setTimeout(done, atMostMs);
-        this.#waiter = done;
-        signal.addEventListener("abort", done);
-      });
-    }
-    this.#rung = false;
   }
 }

@@ -4,10 +4,10 @@ import { FleetError } from "../lib/errors.ts";
 import { pause } from "../lib/wait.ts";
 import type { SupervisorKind } from "../supervisor/supervisor.ts";
 import { isAgentToken } from "./credentials.ts";
-import { frame } from "./frame.ts";
 import { install, uninstall } from "./install.ts";
 import { asLaunched, deskOf } from "./launch.ts";
 import { lifecycle, type Tell } from "./lifecycle.ts";
+import { again, send } from "./messages.ts";
 import { namedAgent } from "./names.ts";
 import { observe, type Observed } from "./observe.ts";
 import { judge } from "./policy.ts";
@@ -58,20 +58,11 @@ export function inProcess(
     const chosen = (names: readonly string[] | "all") =>
       names === "all" ? seen.agents : [...new Set(names)].map((name) => namedAgent(seen.agents, name));
     switch (command.do) {
-      case "send": {
-        const one = namedAgent(seen.agents, command.agent);
-        const id = command.id ?? crypto.randomUUID();
-        const text = frame(command.by, id, command.text);
-        const harness = await harnessOf(asLaunched(world, one).runtime);
-        requireRunning(one);
-        const receipt = await harness.submit(deskOf(world, fleet, asLaunched(world, one)), {
-          id,
-          text,
-          mode: command.mode,
-        });
-        world.log({ agent: one.agent.name, event: `message-${receipt.state}`, note: `${id} from ${sender(command)}` });
-        return { did: "send", receipt };
-      }
+      case "send":
+        return { did: "send", messages: await send(world, command, seen) };
+      case "retry":
+      case "cancel":
+        return { did: command.do, messages: [await again(world, command)] };
       case "interrupt": {
         const one = namedAgent(seen.agents, command.agent);
         requireRunning(one);
@@ -106,5 +97,3 @@ function requireRunning(one: Observed): void {
     hint: `mosaic fleet start ${name}`,
   });
 }
-
-const sender = (command: Command): string => (command.by.kind === "person" ? "a person" : command.by.name);

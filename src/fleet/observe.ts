@@ -2,6 +2,7 @@ import type { Agent } from "../contract/agent.ts";
 import type { AgentStatus, FleetState } from "../contract/state.ts";
 import type { Answer } from "../harness/harness.ts";
 import { harnessOf, supported } from "../harness/index.ts";
+import { countWaiting } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
 import type { LoadedRoster } from "../roster/load.ts";
 import { beatPath, readBeat, type BeatReading } from "../status/beat.ts";
@@ -40,9 +41,12 @@ export async function observe(
     .map((name) => ({ agent: launchedAs(world, name)?.agent ?? nameless(name), managed: false }));
   const every = [...roster.agents.map((agent) => ({ agent, managed: true })), ...strays];
   const all = only === undefined ? every : every.filter((one) => one.agent.name === only);
+  const waiting = countWaiting(world.home.messages);
   const { kind } = chooseSupervisor(world, roster.supervisor);
   const agents = await Promise.all(
-    all.map((one) => observeOne(world, roster, kind, units.get(one.agent.name) as UnitView, one)),
+    all.map((one) =>
+      observeOne(world, roster, kind, waiting.get(one.agent.name) ?? 0, units.get(one.agent.name) as UnitView, one),
+    ),
   );
   return {
     roster,
@@ -79,6 +83,7 @@ async function observeOne(
   world: World,
   roster: LoadedRoster,
   kind: SupervisorKind,
+  queue: number,
   unit: UnitView,
   { agent, managed }: { agent: Agent; managed: boolean },
 ): Promise<Observed> {
@@ -115,7 +120,7 @@ async function observeOne(
         ? null
         : ((answer?.kind === "state" ? answer.version : undefined) ?? launched?.version ?? null),
     restarts: unit.restarts,
-    queue: 0,
+    queue,
     drift: driftOf(agent, managed, unit, launched?.agent, kind),
   };
   return { agent, managed, unit, facts, derived, status };

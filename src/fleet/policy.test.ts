@@ -11,7 +11,7 @@ test("a person may all; whoever has no standing may nothing", () => {
   const commands: Command[] = [
     { by: person, do: "stop", agents: "all" },
     { by: person, do: "apply" },
-    { by: person, do: "send", agent: "mos", text: "x", mode: "next" },
+    { by: person, do: "send", to: ["mos"], text: "x", mode: "next" },
   ];
   for (const command of commands) {
     expect(() => judge(command, undefined, all)).not.toThrow();
@@ -31,8 +31,8 @@ test("the orchestrator runs the fleet, not itself", () => {
 test("a worker may send, to others, and nothing else", () => {
   const by = agent("co");
   const standing = { role: "worker" } as const;
-  expect(() => judge({ by, do: "send", agent: "mos", text: "x", mode: "next" }, standing, all)).not.toThrow();
-  expect(() => judge({ by, do: "send", agent: "co", text: "x", mode: "next" }, standing, all)).toThrow("itself");
+  expect(() => judge({ by, do: "send", to: ["mos"], text: "x", mode: "next" }, standing, all)).not.toThrow();
+  expect(() => judge({ by, do: "send", to: ["co"], text: "x", mode: "next" }, standing, all)).toThrow("itself");
   for (const command of [
     { do: "start", agents: ["mos"] },
     { do: "apply" },

@@ -20,8 +20,11 @@ export function judge(command: Command, standing: Standing | undefined, everyAge
   };
   if (standing === undefined) return refuse("its token is not the one this fleet gave it");
   if (command.do === "send") {
-    return command.agent === by.name ? refuse("an agent does not write to itself") : undefined;
+    if (Array.isArray(command.to) && command.to.includes(by.name)) refuse("an agent does not write to itself");
+    return undefined;
   }
+  // Whose message it is, the use case knows.
+  if (command.do === "retry" || command.do === "cancel") return undefined;
   if (command.do === "install" || command.do === "uninstall")
     return refuse("what the machine does at boot is a person's affair");
   if (standing.role !== "orchestrator") return refuse(`a worker may send and look, not ${command.do}`);

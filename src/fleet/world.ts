@@ -18,6 +18,8 @@ export interface World {
   now: () => number;
   host: string;
   uid: number;
+  /** The person's login. */
+  user: string;
   /** Seconds between beats, by the environment. */
   beatIntervalS: number;
   /** The person's environment, already reduced to what an agent may have. */

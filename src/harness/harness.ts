@@ -1,5 +1,5 @@
 import type { Agent, Runtime } from "../contract/agent.ts";
-import type { Receipt, SendMode } from "../contract/command.ts";
+import type { Receipt } from "../contract/command.ts";
 import type { AgentPlace } from "../contract/home.ts";
 import type { AgentState } from "../contract/state.ts";
 import type { Terminal } from "../contract/terminal.ts";
@@ -94,6 +94,19 @@ export interface Permission {
   at: number;
 }
 
+/** `next`: at the turn's end, or wherever the harness reads next; `steer`: into the running turn. */
+export type SubmitMode = "next" | "steer";
+
+/** What became of a message, by the harness's own record (its transcript): it is in there once it has a trace. */
+export interface Trace {
+  /** When it entered the conversation. */
+  at?: number;
+  /** The agent has begun to work on it. */
+  acted: boolean;
+  /** How the turn ended that it caused or joined; undefined while it runs. */
+  end?: { kind: "answered"; text: string; at?: number } | { kind: "broken"; why: string };
+}
+
 /** The adapter for one CLI. Every harness has this shape. */
 export interface Harness {
   readonly runtime: Runtime;
@@ -113,7 +126,12 @@ export interface Harness {
   /** Asks the harness itself; never takes longer than `withinMs`. */
   ask(desk: Desk, withinMs: number): Promise<Answer>;
   /** Submits text. The receipt says how far it got by the harness's own word; throws where it was not accepted. */
-  submit(desk: Desk, message: { id: string; text: string; mode: SendMode }): Promise<Receipt>;
+  submit(desk: Desk, message: { id: string; text: string; mode: SubmitMode }): Promise<Receipt>;
+  /**
+   * What the harness's own record says of messages by their ids. One that has no trace has not entered the conversation.
+   * Reads files or asks; starts nothing, and works where the agent does not run.
+   */
+  trace?(desk: Desk, ids: readonly string[]): Promise<ReadonlyMap<string, Trace>>;
   /** Ends the running turn; says what was done. */
   interrupt(desk: Desk): Promise<string>;
   /** What it waits to be allowed, oldest first. Absent where the harness cannot be asked for that. */

@@ -133,7 +133,11 @@ test("an almost right name or verb is suggested", async () => {
   expect([verb.code, verb.err.includes("Did you mean start?")]).toEqual([2, true]);
   expect((await rig.fleet("tail", "mos", "-n", "x")).code).toBe(2);
   expect((await rig.fleet("send", "mos", "")).code).toBe(2);
-  expect((await rig.fleet("send", "mos", "hi")).code).toBe(5);
+  expect((await rig.fleet("send", "mos")).code).toBe(2);
+  expect((await rig.fleet("send", "mos", "hi", "--timeout", "soon")).code).toBe(2);
+  expect((await rig.fleet("send", "--role", "boss", "hi")).code).toBe(2);
+  expect((await rig.fleet("inbox", "--state", "lost")).code).toBe(2);
+  expect((await rig.fleet("inbox", "show", "nowhere")).code).toBe(3);
   expect((await rig.mosaic(["--mosaic-home"])).code).toBe(2);
 });
 
@@ -156,6 +160,20 @@ test.runIf(root)("a full disk: said in one sentence, exit 4, and nothing half-wr
   expect(ran.stderr).toMatch(/^Cannot .*: no space is left on the disk\. Nothing was changed\.\nNext: /m);
   expect([ran.status, ran.stdout.split("\n").slice(-2)]).toEqual([4, ["looked", ""]]);
   expect(ran.stdout).not.toMatch(/roster\.yaml|tmp$/m);
+});
+
+test.runIf(root)("a full disk: a message is refused with a reason, and none is half there", () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  const dir = `${rig.root}/.config/mosaic`;
+  const keep = `cp -a ${dir}/. ${rig.root}/kept && mount -t tmpfs -o size=400k tmpfs ${dir} && cp -a ${rig.root}/kept/. ${dir}`;
+  const fill = `mkdir -p ${rig.root}/kept && ${keep} && '${process.execPath}' '${bin}' fleet send mos first && (dd if=/dev/zero of=${dir}/fill bs=4k 2>/dev/null; true)`;
+  const look = `rm ${dir}/fill; '${process.execPath}' '${bin}' fleet inbox --json`;
+  const ran = onMount(rig.root, fill, ["fleet", "send", "mos", "x".repeat(50_000)], look);
+  expect(ran.stderr).toMatch(/no space is left on the disk/);
+  expect(ran.status).toBe(4);
+  const { messages } = JSON.parse(ran.stdout) as { messages: { text: string }[] };
+  expect(messages.map((message) => message.text)).toEqual(["first"]);
 });
 
 test.runIf(root)("a read-only home: said in one sentence, exit 4", () => {

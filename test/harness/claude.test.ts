@@ -12,7 +12,7 @@ import { until } from "../../src/lib/wait.ts";
 import { claudeEnv } from "../model/claude-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import { makeRig, rosterOf, type Rig } from "../rig.ts";
+import { framed, makeRig, rosterOf, type Rig } from "../rig.ts";
 import { claudeBin, deskOf, terminal } from "./claude-rig.ts";
 
 let model: ScriptedModel;
@@ -196,7 +196,7 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     const rig = await setUp(agentOf("mos", ", permissions: full"));
     await rig.fleet("send", "mos", "one [[bash sleep 3]] [[say first]]");
     await rig.settled("mos", (agent) => agent.state === "working");
-    expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: the harness holds it in memory");
+    expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: it is kept");
     expect((await rig.fleet("send", "mos", "--steer", "sooner")).code).toBe(0);
     await heard(rig, "mos", "later");
     await isIdle(rig);
@@ -263,7 +263,8 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     const rig = await setUp();
     await rig.fleet("send", "mos", "no login [[error 401 2]] [[say fine]]");
     await rig.settled("mos", (agent) => agent.state === "auth-failed");
-    await rig.fleet("send", "mos", "again");
+    expect((await rig.fleet("send", "mos", "later")).err).toContain("held: it is not logged in at its provider");
+    await rig.insist("mos", "again");
     await isIdle(rig);
     await rig.fleet("send", "mos", "limit [[error 429 2]]");
     await rig.settled("mos", (agent) => agent.state === "limited");
@@ -279,7 +280,7 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     await rig.fleet("send", "mos", `try [[write ${rig.root}/work/no x]] [[say gave up]]`);
     await rig.settled("mos", (agent) => agent.state === "waiting-permission");
     expect((await rig.fleet("send", "mos", "while it waits")).err).toContain(
-      "accepted: the harness holds it in memory",
+      "accepted and held: a permission question is open in its terminal",
     );
     expect((await rig.fleet("interrupt", "mos")).err).toContain("the turn was ended");
     await isIdle(rig);
@@ -345,7 +346,11 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     const rig = await setUp(agentOf("mos", ", permissions: read"), agentOf("co", ", permissions: read"));
     const ask = `[[bash mosaic fleet send co 'count [[bash mosaic fleet send mos counted]]']]`;
     expect((await rig.fleet("send", "mos", `please ${ask}`)).code).toBe(0);
-    await heard(rig, "mos", "\n\ncounted");
+    await expect
+      .poll(async () => (await conversation(rig, "mos", "user")).some((text) => framed(text) === "counted"), {
+        timeout: 30_000,
+      })
+      .toBe(true);
     expect((await conversation(rig, "co", "user"))[0]).toMatch(/^Message \S+ from mos, another agent/);
     await isIdle(rig, "co");
     expect((await rig.fleet("send", "co", "do [[bash mosaic fleet ps --json]]")).code).toBe(0);

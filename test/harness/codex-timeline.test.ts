@@ -39,7 +39,7 @@ describe.skipIf(codexBin === "")("Codex's states, for real", () => {
         () => model.asks().filter(({ ask }) => ask.lastUser === text).length >= times,
         `the model was asked: ${text}`,
       );
-    const send = async (text: string) => expect((await rig.fleet("send", "mos", text)).code).toBe(0);
+    const send = (text: string) => rig.insist("mos", text);
     const ends = async (act: () => unknown) => {
       const before = ended();
       await act();

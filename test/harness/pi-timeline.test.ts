@@ -63,7 +63,7 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version's states, f
     /** Every request is over, the last of so many. */
     const over = (text: string, times: number) =>
       sign(() => of(text).length >= times && of(text).every(({ outcome }) => outcome !== "open"), `an end of: ${text}`);
-    const send = async (text: string) => expect((await rig.fleet("send", "mos", text)).code).toBe(0);
+    const send = (text: string) => rig.insist("mos", text);
     const say = async (text: string, times: number) => {
       await send(text);
       await over(text, times);

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 
-import type { Receipt, SendMode } from "../../contract/command.ts";
+import type { Receipt } from "../../contract/command.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { until } from "../../lib/wait.ts";
-import type { Desk } from "../harness.ts";
+import type { Desk, SubmitMode } from "../harness.ts";
 import { put } from "./inbox.ts";
 import { keep, lastWord } from "./journal.ts";
 import { transcriptOf, type Conversation } from "./place.ts";
@@ -25,7 +25,7 @@ export async function deliver(
   desk: Desk,
   conversation: Conversation,
   session: Session & { messagingSocketPath: string },
-  message: { id: string; text: string; mode: SendMode },
+  message: { id: string; text: string; mode: SubmitMode },
 ): Promise<Receipt> {
   const { agent, place } = desk;
   const { id, text, mode } = message;

@@ -1,4 +1,4 @@
-import type { SendMode } from "../../contract/command.ts";
+import type { SubmitMode } from "../harness.ts";
 
 /**
  * Whether the process behind the inbox still works. Claude Code answers nothing on it, but its event loop must run to
@@ -21,7 +21,7 @@ export function isAlive(socket: string, withinMs: number): Promise<"alive" | "si
 }
 
 /** Puts one message on the inbox. That it was written says nothing yet: only the transcript tells that it was taken. */
-export function put(socket: string, message: { uuid: string; text: string; mode: SendMode }): Promise<boolean> {
+export function put(socket: string, message: { uuid: string; text: string; mode: SubmitMode }): Promise<boolean> {
   const { uuid, text, mode } = message;
   // Its `next` is read with the next tool result, its `later` at the end of the turn.
   const priority = mode === "steer" ? "next" : "later";

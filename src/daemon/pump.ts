@@ -1,0 +1,71 @@
+import { watch } from "node:fs";
+import { basename } from "node:path";
+
+import { deliverTo } from "../fleet/post.ts";
+import type { World } from "../fleet/world.ts";
+import { remind } from "../mail/owed.ts";
+import { openStore, type Store } from "../mail/store.ts";
+import { readRoster } from "../roster/cache.ts";
+import { Bell } from "./bell.ts";
+
+/** How often agents are asked what became of what they have, and whether they take what waits. */
+const lookMs = 1_000;
+/** With nothing open there is nobody to ask; a message that comes in rings. */
+const restMs = 15_000;
+
+/** Brings every message to its agent as soon as that can take it, and hears of its answer. Runs until the signal. */
+export async function pump(world: World, signal: AbortSignal): Promise<void> {
+  const bell = new Bell();
+  const watcher = watchMessages(world, () => bell.ring());
+  // Kept open: whoever closes it last rewrites the files, which would ring again.
+  let store: Store | undefined;
+  try {
+    while (!signal.aborted) {
+      let open = 0;
+      try {
+        store ??= openStore(world.home.messages);
+        open = await once(world, store);
+      } catch (error) {
+        world.log({ event: "mail-fault", note: error instanceof Error ? error.message : String(error) });
+      }
+      const next = world.now() + (open > 0 ? lookMs : restMs);
+      // A ring may be anybody's look at the files; only another's change is worth a round.
+      do await bell.wait(Math.max(0, next - world.now()), signal);
+      while (!signal.aborted && world.now() < next && store?.hasChanged() !== true);
+    }
+  } finally {
+    watcher?.close();
+    store?.close();
+  }
+}
+
+/** One round over all agents of whom something is not over; answers how many those are. */
+async function once(world: World, store: Store): Promise<number> {
+  const names = [...store.waiting().keys()];
+  if (names.length === 0) return 0;
+  const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
+  remind(store, world.now(), {
+    orchestrator: roster.agents.find((agent) => agent.role === "orchestrator")?.name,
+    tellOwner: (letter, why) => world.log({ agent: letter.to, event: "answer-late", note: `${letter.id}: ${why}` }),
+  });
+  // One agent's fault must not keep the others' messages.
+  const results = await Promise.allSettled(names.map((name) => deliverTo(world, store, name)));
+  for (const [at, result] of results.entries()) {
+    if (result.status === "fulfilled") continue;
+    const note = result.reason instanceof Error ? result.reason.message : String(result.reason);
+    world.log({ agent: names[at] ?? "", event: "mail-fault", note });
+  }
+  return names.length;
+}
+
+/** Every change of the table goes through its write-ahead log. Where that cannot be watched, looking is enough. */
+function watchMessages({ home }: World, ring: () => void): { close(): void } | undefined {
+  const log = `${basename(home.messages)}-wal`;
+  try {
+    const watcher = watch(home.fleet, (_, file) => void (file === log && ring()));
+    watcher.on("error", () => watcher.close());
+    return watcher;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,240 @@
+import { join } from "node:path";
+
+import fc from "fast-check";
+import { expect, onTestFinished, test } from "vitest";
+
+import { scratchFolder } from "../../test/scratch.ts";
+import type { Trace } from "../harness/harness.ts";
+import { FleetError } from "../lib/errors.ts";
+import { accept } from "./accept.ts";
+import { deliver, type Door, type Gate } from "./deliver.ts";
+import type { Draft } from "./letter.ts";
+import { openStore } from "./store.ts";
+
+class Killed extends Error {}
+
+/**
+ * A harness that behaves as the real ones do: it remembers ids, has a queue in its memory that dies with it, and a
+ * transcript that does not. `fault` happens at the next call.
+ */
+class FakeHarness {
+  run = 1;
+  gate: Gate | undefined;
+  busy = false;
+  memory: { id: string; text: string }[] = [];
+  transcript: { id: string; text: string }[] = [];
+  ended = new Map<string, Trace["end"]>();
+  fault: "killed-before" | "killed-after" | "refuses" | "gone" | undefined;
+  interrupted = 0;
+
+  door(): Door {
+    return {
+      gate: async () => this.gate ?? { open: true, process: `run-${this.run}` },
+      submit: async ({ id, text }) => {
+        const { fault } = this;
+        this.fault = undefined;
+        if (fault === "killed-before") throw new Killed();
+        if (fault === "refuses") throw new FleetError("conflict", "it does not take messages now");
+        if (fault === "gone") throw new FleetError("unreachable", "it is not running");
+        const state = this.#take(id, text);
+        if (fault === "killed-after") throw new Killed();
+        return { id, state, by: "fake" };
+      },
+      trace: async (ids) => {
+        const known = this.transcript.filter((one) => ids.includes(one.id));
+        return new Map(known.map(({ id }) => [id, { acted: false, end: this.ended.get(id) } as Trace]));
+      },
+      interrupt: async () => void this.interrupted++,
+    };
+  }
+
+  #take(id: string, text: string): "delivered" | "queued" {
+    if (this.transcript.some((one) => one.id === id)) return "delivered";
+    if (!this.busy) this.transcript.push({ id, text });
+    else if (!this.memory.some((one) => one.id === id)) this.memory.push({ id, text });
+    return this.busy ? "queued" : "delivered";
+  }
+
+  turnEnds(): void {
+    this.busy = false;
+    this.transcript.push(...this.memory.splice(0));
+  }
+
+  dies(): void {
+    this.memory = [];
+    this.busy = false;
+    this.run++;
+  }
+}
+
+function setUp() {
+  const store = openStore(join(scratchFolder("mail"), "fleet.db"));
+  onTestFinished(() => store.close());
+  const harness = new FakeHarness();
+  let now = 1_000;
+  const say = (body: string, draft: Partial<Draft> = {}) =>
+    accept(store, { to: "co", from: { kind: "person", name: "me" }, mode: "next", body, ...draft }, now);
+  const pump = () => deliver(store, "co", harness.door(), () => now);
+  const bodies = () => harness.transcript.map((one) => one.text);
+  return { store, harness, say, pump, bodies, later: (ms: number) => (now += ms) };
+}
+
+test("what is accepted is delivered once, in order, and its turn's text is its answer", async () => {
+  const { store, harness, say, pump, bodies } = setUp();
+  const first = say("one");
+  say("two");
+  await pump();
+  await pump();
+  expect(bodies()).toEqual(["one", "two"]);
+  expect(store.find(first.id)).toMatchObject({ state: "delivered", attempts: 1 });
+  harness.ended.set(first.id, { kind: "answered", text: "42", at: 5_000 });
+  await pump();
+  expect(store.find(first.id)).toMatchObject({ state: "answered", answer: "42", answeredAt: 5_000, closed: true });
+  expect(store.history(first.id).map((step) => step.state)).toEqual(["queued", "delivered", "answered"]);
+});
+
+test("a turn that broke leaves the message acted on, with why", async () => {
+  const { store, harness, say, pump } = setUp();
+  const { id } = say("x");
+  await pump();
+  harness.ended.set(id, { kind: "broken", why: "it was interrupted" });
+  await pump();
+  expect(store.find(id)).toMatchObject({ state: "acted", reason: "it was interrupted", closed: true });
+});
+
+test("held and queued say why, and go out when the gate opens; urgent ones first, each sender's in order", async () => {
+  const { store, harness, say, pump, bodies } = setUp();
+  harness.gate = { open: false, as: "held", reason: "a permission question is open", process: "run-1" };
+  const [a, , c] = [say("a"), say("b"), say("c", { mode: "steer" })];
+  await pump();
+  expect(store.find(a.id)).toMatchObject({ state: "held", reason: "a permission question is open", attempts: 0 });
+  harness.gate = { open: false, as: "queued", reason: "it is dead", process: undefined };
+  await pump();
+  expect(store.find(c.id)).toMatchObject({ state: "queued", reason: "it is dead" });
+  harness.gate = undefined;
+  await pump();
+  expect(bodies()).toEqual(["c", "a", "b"]);
+});
+
+test("a person's retry goes through whatever it is held for, but not to nobody", async () => {
+  const { store, harness, say, pump, bodies } = setUp();
+  harness.gate = { open: false, as: "held", reason: "not logged in", process: "run-1" };
+  const [a] = [say("a"), say("b")];
+  await pump();
+  store.retry(a.id, 1_000);
+  await pump();
+  expect(bodies()).toEqual(["a"]);
+});
+
+test("now ends the running turn first", async () => {
+  const { harness, say, pump } = setUp();
+  say("stop", { mode: "now" });
+  await pump();
+  expect(harness.interrupted).toBe(1);
+});
+
+test("what waits in the harness's memory is not sent again while it lives, and is when that died unread", async () => {
+  const { store, harness, say, pump, bodies } = setUp();
+  harness.busy = true;
+  const { id } = say("x");
+  await pump();
+  await pump();
+  expect(store.find(id)).toMatchObject({ state: "queued", attempts: 1 });
+  harness.dies();
+  await pump();
+  expect(bodies()).toEqual(["x"]);
+  expect(store.find(id)).toMatchObject({ state: "delivered", attempts: 2 });
+});
+
+test("no more than 16 lie in a harness's own queue", async () => {
+  const { harness, say, pump, bodies } = setUp();
+  harness.busy = true;
+  const all = Array.from({ length: 40 }, (_, at) => say(`m${at}`).body);
+  await pump();
+  expect(harness.memory).toHaveLength(16);
+  while (bodies().length < 40) {
+    harness.turnEnds();
+    harness.busy = true;
+    await pump();
+  }
+  expect(bodies()).toEqual(all);
+});
+
+test("a refusal holds, an absence queues, and what is behind is not tried before it", async () => {
+  const { store, harness, say, pump, bodies } = setUp();
+  const [a, b] = [say("a"), say("b")];
+  harness.fault = "refuses";
+  await pump();
+  expect(store.find(a.id)).toMatchObject({ state: "held", reason: "it does not take messages now" });
+  expect(store.find(b.id)).toMatchObject({ state: "queued", attempts: 0 });
+  harness.fault = "gone";
+  await pump();
+  expect(store.find(a.id)).toMatchObject({ state: "queued", reason: "it is not running" });
+  await pump();
+  expect(bodies()).toEqual(["a", "b"]);
+});
+
+test("what is late expires, but not what may be on its way", async () => {
+  const { store, harness, say, pump, later } = setUp();
+  harness.gate = { open: false, as: "queued", reason: "it is dead", process: undefined };
+  const { id } = say("x", { expiresAt: 2_000 });
+  await pump();
+  later(1_000);
+  await pump();
+  expect(store.find(id)).toMatchObject({ state: "expired", closed: true });
+  harness.gate = undefined;
+  harness.busy = true;
+  const other = say("y", { expiresAt: 3_000 });
+  await pump();
+  later(9_000);
+  await pump();
+  expect(store.find(other.id)?.state).toBe("queued");
+});
+
+test("whatever dies when: each message arrives exactly once, byte for byte, each sender's in order", async () => {
+  const step = fc.oneof(
+    fc.record({
+      do: fc.constant("say" as const),
+      from: fc.constantFrom("a", "b", "c"),
+      body: fc.string({ minLength: 1, unit: "binary" }).map((text) => `${text}.`),
+    }),
+    fc.record({ do: fc.constantFrom("pump", "harness-dies", "turn-ends", "busy", "shut", "open") }),
+    fc.record({
+      do: fc.constantFrom("killed-before" as const, "killed-after" as const, "refuses" as const, "gone" as const),
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+      const { harness, say, pump, bodies } = setUp();
+      const said: { from: string; text: string }[] = [];
+      const attempt = () =>
+        pump().catch((error: unknown) => {
+          if (!(error instanceof Killed)) throw error;
+        });
+      for (const one of steps) {
+        if ("from" in one) {
+          const text = `${said.length} ${one.body}`;
+          said.push({ from: one.from, text });
+          say(text, { from: { kind: "person", name: one.from } });
+        } else if (one.do === "pump") await attempt();
+        else if (one.do === "harness-dies") harness.dies();
+        else if (one.do === "turn-ends") harness.turnEnds();
+        else if (one.do === "busy") harness.busy = true;
+        else if (one.do === "shut") harness.gate = { open: false, as: "held", reason: "x", process: "run" };
+        else if (one.do === "open") harness.gate = undefined;
+        else harness.fault = one.do;
+      }
+      harness.gate = undefined;
+      for (let at = 0; at < 12; at++) {
+        harness.turnEnds();
+        await attempt();
+      }
+      expect(bodies().toSorted()).toEqual(said.map((one) => one.text).toSorted());
+      for (const sender of ["a", "b", "c"]) {
+        const own = said.filter((one) => one.from === sender).map((one) => one.text);
+        expect(bodies().filter((text) => own.includes(text))).toEqual(own);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,117 @@
+import type { Receipt } from "../contract/command.ts";
+import type { Trace } from "../harness/harness.ts";
+import { FleetError } from "../lib/errors.ts";
+import { frame } from "./frame.ts";
+import type { Letter } from "./letter.ts";
+import type { Store } from "./store.ts";
+
+/** Whether an agent can take a message now; where not, whether it is held on purpose, and why. `process` names its process. */
+export type Gate =
+  | { open: true; process: string }
+  | { open: false; as: "queued" | "held"; reason: string; process: string | undefined };
+
+/** The way to one agent. */
+export interface Door {
+  gate(): Promise<Gate>;
+  submit(message: { id: string; text: string; mode: "next" | "steer" }): Promise<Receipt>;
+  /** What the harness's own record says of these; undefined where it keeps none. */
+  trace(ids: readonly string[]): Promise<ReadonlyMap<string, Trace>>;
+  interrupt(): Promise<void>;
+}
+
+/** How many are looked at between two looks at the agent. */
+const batch = 64;
+/** How many messages may lie in a harness's own queue: it may drop more (Claude: 50), and its memory dies with it. */
+const mostHanded = 16;
+
+/**
+ * Brings what waits for one agent to it, in order, and hears what became of what it has. Whoever calls holds the agent's
+ * delivery, so there is one deliverer at a time. Ends when nothing more can be done now.
+ */
+export async function deliver(store: Store, to: string, door: Door, now: () => number): Promise<void> {
+  await hear(store, to, door, now);
+  for (;;) {
+    const due = store.due(to, batch);
+    if (due.length === 0) return;
+    const gate = await door.gate();
+    for (const letter of due) if (isLate(letter, now())) expire(store, letter, now());
+    if (!gate.open) {
+      store.shut(to, gate.as, gate.reason, now());
+      const { process } = gate;
+      const forced = gate.as === "held" && process !== undefined ? due.filter((letter) => letter.forced) : [];
+      for (const letter of forced) if (!(await submit(store, letter, door, process ?? "", now))) return;
+      return;
+    }
+    // What this very process has been handed it still has; it is heard of sooner or later.
+    let inside = due.filter((letter) => letter.handedTo === gate.process).length;
+    const next = due.filter((letter) => letter.handedTo !== gate.process && !isLate(letter, now()));
+    if (next.length === 0) return;
+    for (const letter of next) {
+      if (inside >= mostHanded) return;
+      const got = await submit(store, letter, door, gate.process, now);
+      if (got === false) return;
+      if (got === "queued") inside++;
+    }
+  }
+}
+
+const isLate = ({ expiresAt, handedTo }: Letter, now: number): boolean =>
+  expiresAt !== undefined && expiresAt <= now && handedTo === undefined;
+
+const expire = (store: Store, { id }: Letter, now: number): void =>
+  store.move(id, { state: "expired", reason: "it was not delivered in time", closed: true }, now);
+
+/** Hands over one message, and says how far it got; false where nothing behind it should be tried now. */
+async function submit(
+  store: Store,
+  letter: Letter,
+  door: Door,
+  process: string,
+  now: () => number,
+): Promise<Receipt["state"] | false> {
+  const { id, mode } = letter;
+  // Durable before it happens: after a crash it is known that it may have happened, and the harness is asked by its id.
+  store.attempt(id, now());
+  try {
+    if (mode === "now") await door.interrupt();
+    const receipt = await door.submit({ id, text: frame(letter), mode: mode === "now" ? "next" : mode });
+    const at = now();
+    if (receipt.state === "typed") store.move(id, { state: "typed", reason: undefined, closed: true }, at);
+    else if (receipt.state === "delivered")
+      store.move(id, { state: "delivered", reason: undefined, deliveredAt: at }, at);
+    else store.move(id, { state: "queued", reason: "it has it, and reads it when its turn allows" }, at);
+    store.hand(id, process);
+    return receipt.state;
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error;
+    store.hand(id, undefined); // nobody has it: the adapter would have said so
+    store.move(id, { state: error.code === "conflict" ? "held" : "queued", reason: error.message }, now());
+    return false;
+  }
+}
+
+/** Asks the harness's own record about everything that is not over. */
+async function hear(store: Store, to: string, door: Door, now: () => number): Promise<void> {
+  const asked = store.handed(to);
+  if (asked.length === 0) return;
+  const traces = await door.trace(asked.map((letter) => letter.id));
+  for (const letter of asked) {
+    const trace = traces.get(letter.id);
+    if (trace === undefined) continue;
+    const deliveredAt = letter.deliveredAt ?? trace.at ?? now();
+    if (trace.end === undefined) {
+      const state = trace.acted ? "acted" : "delivered";
+      if (letter.state !== "acted") store.move(letter.id, { state, reason: undefined, deliveredAt }, now());
+    } else if (trace.end.kind === "answered") {
+      const { text, at } = trace.end;
+      const answeredAt = at ?? now();
+      store.move(
+        letter.id,
+        { state: "answered", reason: undefined, deliveredAt, answeredAt, answer: text, closed: true },
+        now(),
+      );
+    } else {
+      store.move(letter.id, { state: "acted", reason: trace.end.why, deliveredAt, closed: true }, now());
+    }
+  }
+}
