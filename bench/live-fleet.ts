@@ -35,7 +35,7 @@ export async function startLiveFleet(ground: Ground, size: number): Promise<Live
 export const marked = (site: Site): number[] => markedProcesses([`MOSAIC_HOME=${site.home.root}`]);
 
 /** Ends the fleet by its own commands; what they leave is ended by force, and told. */
-async function endFleet(site: Site, tell: Ground["tell"]): Promise<void> {
+export async function endFleet(site: Site, tell: Ground["tell"]): Promise<void> {
   tell("stopping the agents and the daemon");
   const ran = await site.mosaic(["fleet", "stop"], { timeoutMs: 120_000 });
   if (ran.code !== 0) tell(`mosaic fleet stop failed: ${ran.stderr.trim()}`);

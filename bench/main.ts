@@ -6,14 +6,16 @@ import { countChildren } from "./children.ts";
 import { measureCrash } from "./crash.ts";
 import { checkBuild, layGround, type Ground } from "./ground.ts";
 import { startLiveFleet } from "./live-fleet.ts";
+import { measureEnqueue } from "./mail.ts";
 import { measureMemory } from "./memory.ts";
 import { layPaperFleets } from "./paper-fleet.ts";
+import { measureRealFleet } from "./real-fleet.ts";
 import { judge, renderRows, type Judged, type Row } from "./rows.ts";
 import { measureStartup } from "./startup.ts";
 
 /** Measures the built product against its goals, all in one run on this machine. */
 
-const sections = ["startup", "children", "memory", "crash"] as const;
+const sections = ["startup", "children", "memory", "crash", "mail", "real"] as const;
 type Section = (typeof sections)[number];
 
 const sizes = [10, 100, 500];
@@ -77,6 +79,8 @@ async function measure(ground: Ground, only: readonly Section[]): Promise<Row[]>
     if (wants("memory")) rows.push(...(await measureMemory(ground, fleet)));
     if (wants("crash")) rows.push(...(await measureCrash(ground, fleet)));
   }
+  if (wants("mail")) rows.push(...measureEnqueue(ground));
+  if (wants("real")) rows.push(...(await measureRealFleet(ground)));
   return rows;
 }
 

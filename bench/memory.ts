@@ -45,14 +45,14 @@ export async function measureMemory(ground: Ground, fleet: LiveFleet): Promise<R
 }
 
 /** The process's fair share of memory, what was swapped out included. */
-function pssMb(pid: number): number {
+export function pssMb(pid: number): number {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   const kb = [...text.matchAll(/^(?:Swap)?Pss:\s+(\d+) kB$/gm)].map((match) => Number(match[1]));
   return kb.reduce((sum, part) => sum + part, 0) / 1_024;
 }
 
 /** User and system time of all its threads since it began. */
-function cpuMs(pid: number): number {
+export function cpuMs(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   return (Number(fields[11]) + Number(fields[12])) * tickMs;
