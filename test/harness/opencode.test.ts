@@ -32,7 +32,7 @@ const agentOf = (name: string, more = "") =>
 async function setUp(...agents: string[]) {
   const rig = makeRig({ path: opencodeBin });
   // What a person may have set for themselves: an agent's floor must win over it.
-  writeOpencodeHome(rig.root, model.url, { permission: { bash: "allow", edit: "allow" } });
+  writeOpencodeHome(rig.root, model.url, { permission: { bash: "allow", edit: "allow" }, shell: "/bin/bash" });
   rig.roster(rosterOf(...(agents.length === 0 ? [agentOf("mos")] : agents)));
   const started = await rig.fleet("start");
   expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
@@ -76,7 +76,7 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
   });
 
   test("starts on a fresh home without a dialog, ready by its own word; reports itself, beats, and can be looked at", async () => {
-    const rig = await setUp(agentOf("mos", ', prompt: "You guard the CANARY."'));
+    const rig = await setUp(agentOf("mos", ', prompt: "You guard the CANARY.", env: { SHELL: /bin/sh }'));
     const agent = await rig.agent("mos");
     expect(agent).toMatchObject({
       state: "idle",
@@ -150,6 +150,30 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
     await screenShows(watched, "typed while attached and more");
     expect(await terminal.capture(terminalOf(rig))).not.toContain("NOT TAKEN");
     press(watched, "C-b", "d");
+
+    // Whoever has the password could answer the agent's own permission prompts: no command of its shell inherits it,
+    // whether the model runs it or a person does.
+    const seenBy = async (name: string): Promise<string[]> => {
+      await expect.poll(() => existsSync(join(rig.root, "work", name)), { timeout: 20_000 }).toBe(true);
+      return readFileSync(join(rig.root, "work", name), "utf8").split("\0");
+    };
+    await isIdle(rig);
+    await rig.fleet("send", "mos", "look [[bash env -0 > draft && mv draft model.env]]");
+    const seen = await seenBy("model.env");
+    await isIdle(rig);
+    press(terminalOf(rig), "C-u");
+    await expect
+      .poll(() => terminal.capture(terminalOf(rig)), { timeout: 20_000 })
+      .not.toContain("typed while attached");
+    press(terminalOf(rig), "!");
+    await screenShows(terminalOf(rig), "exit shell mode");
+    press(terminalOf(rig), "-l", "env -0 > draft && mv draft person.env");
+    press(terminalOf(rig), "Enter");
+    for (const variables of [seen, await seenBy("person.env")]) {
+      expect(variables).toContain("MOSAIC_AGENT=mos");
+      expect(variables).toContain("SHELL=/bin/sh");
+      expect(variables.filter((one) => one.includes(password) || one.startsWith("OPENCODE_SERVER"))).toEqual([]);
+    }
 
     expect((await rig.fleet("tail", "mos")).out).toContain(`← ${echoOf(text).trim()}`);
     expect((await rig.fleet("explain", "mos")).out).toContain("the harness says so");
