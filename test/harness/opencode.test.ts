@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import type { Agent } from "../../src/contract/agent.ts";
 import type { Desk } from "../../src/harness/harness.ts";
 import { opencode } from "../../src/harness/opencode/opencode.ts";
+import { answer, permissions } from "../../src/harness/opencode/permissions.ts";
 import { readSession } from "../../src/harness/opencode/session.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { quote } from "../../src/lib/quote.ts";
@@ -16,8 +17,8 @@ import { writeOpencodeHome } from "../model/opencode-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
+import { opencodeBin } from "./opencode-rig.ts";
 
-const opencodeBin = process.env["MOSAIC_TEST_OPENCODE"] ?? "";
 const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
 let model: ScriptedModel;
 beforeAll(async () => {
@@ -335,6 +336,29 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
     await has(rig, "ed", "agent", (text) => text.startsWith("done"));
     expect(readFileSync(join(rig.root, "work/yes"), "utf8")).toContain("ok");
     expect([existsSync(join(rig.root, "work/no")), existsSync(join(rig.root, "no"))]).toEqual([false, false]);
+
+    // Answered from elsewhere: allowed once, denied, and by nobody twice.
+    const asks = async (name: string) => {
+      await rig.fleet("send", "re", `may I [[bash touch ${name} && touch ${name}2]]`);
+      await rig.settled("re", (agent) => agent.state === "waiting-permission");
+      const [asked, ...others] = await permissions(deskOf(rig, "re"));
+      expect([asked?.what, others]).toEqual([`touch ${name} && touch ${name}2`, []]);
+      const age = Date.now() - (asked?.at ?? 0);
+      expect([age >= 0, age < 30_000]).toEqual([true, true]);
+      return asked?.id ?? "";
+    };
+    const may = await asks("may");
+    await screenShows(terminalOf(rig, "re"), "Permission required");
+    await answer(deskOf(rig, "re"), may, "allow");
+    await isIdle(rig, "re");
+    expect(existsSync(join(rig.root, "work/may2"))).toBe(true);
+    expect(await terminal.capture(terminalOf(rig, "re"))).not.toContain("Permission required");
+    const mayNot = await asks("not");
+    await answer(deskOf(rig, "re"), mayNot, "deny");
+    await isIdle(rig, "re");
+    expect(existsSync(join(rig.root, "work/not"))).toBe(false);
+    await expect(answer(deskOf(rig, "re"), mayNot, "allow")).rejects.toThrow("does not wait for that permission");
+    expect(await permissions(deskOf(rig, "re"))).toEqual([]);
 
     const question = { question: "Which?", header: "Which", options: [{ label: "a", description: "A" }] };
     await rig.fleet("send", "re", `ask [[tool question ${JSON.stringify({ questions: [question] })}]]`);
