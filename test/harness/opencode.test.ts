@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import type { Agent } from "../../src/contract/agent.ts";
 import type { Desk } from "../../src/harness/harness.ts";
 import { opencode } from "../../src/harness/opencode/opencode.ts";
+import { answer, permissions } from "../../src/harness/opencode/permissions.ts";
 import { readSession } from "../../src/harness/opencode/session.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { quote } from "../../src/lib/quote.ts";
@@ -16,8 +17,8 @@ import { writeOpencodeHome } from "../model/opencode-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { bin, framed, makeRig, rosterOf, type Rig } from "../rig.ts";
+import { opencodeBin } from "./opencode-rig.ts";
 
-const opencodeBin = process.env["MOSAIC_TEST_OPENCODE"] ?? "";
 const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
 let model: ScriptedModel;
 beforeAll(async () => {
@@ -32,7 +33,7 @@ const agentOf = (name: string, more = "") =>
 async function setUp(...agents: string[]) {
   const rig = makeRig({ path: opencodeBin });
   // What a person may have set for themselves: an agent's floor must win over it.
-  writeOpencodeHome(rig.root, model.url, { permission: { bash: "allow", edit: "allow" } });
+  writeOpencodeHome(rig.root, model.url, { permission: { bash: "allow", edit: "allow" }, shell: "/bin/bash" });
   rig.roster(rosterOf(...(agents.length === 0 ? [agentOf("mos")] : agents)));
   const started = await rig.fleet("start");
   expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
@@ -76,7 +77,7 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
   });
 
   test("starts on a fresh home without a dialog, ready by its own word; reports itself, beats, and can be looked at", async () => {
-    const rig = await setUp(agentOf("mos", ', prompt: "You guard the CANARY."'));
+    const rig = await setUp(agentOf("mos", ', prompt: "You guard the CANARY.", env: { SHELL: /bin/sh }'));
     const agent = await rig.agent("mos");
     expect(agent).toMatchObject({
       state: "idle",
@@ -150,6 +151,30 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
     await screenShows(watched, "typed while attached and more");
     expect(await terminal.capture(terminalOf(rig))).not.toContain("NOT TAKEN");
     press(watched, "C-b", "d");
+
+    // Whoever has the password could answer the agent's own permission prompts: no command of its shell inherits it,
+    // whether the model runs it or a person does.
+    const seenBy = async (name: string): Promise<string[]> => {
+      await expect.poll(() => existsSync(join(rig.root, "work", name)), { timeout: 20_000 }).toBe(true);
+      return readFileSync(join(rig.root, "work", name), "utf8").split("\0");
+    };
+    await isIdle(rig);
+    await rig.fleet("send", "mos", "look [[bash env -0 > draft && mv draft model.env]]");
+    const seen = await seenBy("model.env");
+    await isIdle(rig);
+    press(terminalOf(rig), "C-u");
+    await expect
+      .poll(() => terminal.capture(terminalOf(rig)), { timeout: 20_000 })
+      .not.toContain("typed while attached");
+    press(terminalOf(rig), "!");
+    await screenShows(terminalOf(rig), "exit shell mode");
+    press(terminalOf(rig), "-l", "env -0 > draft && mv draft person.env");
+    press(terminalOf(rig), "Enter");
+    for (const variables of [seen, await seenBy("person.env")]) {
+      expect(variables).toContain("MOSAIC_AGENT=mos");
+      expect(variables).toContain("SHELL=/bin/sh");
+      expect(variables.filter((one) => one.includes(password) || one.startsWith("OPENCODE_SERVER"))).toEqual([]);
+    }
 
     expect((await rig.fleet("tail", "mos")).out).toContain(`← ${echoOf(text).trim()}`);
     expect((await rig.fleet("explain", "mos")).out).toContain("the harness says so");
@@ -312,6 +337,29 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
     await has(rig, "ed", "agent", (text) => text.startsWith("done"));
     expect(readFileSync(join(rig.root, "work/yes"), "utf8")).toContain("ok");
     expect([existsSync(join(rig.root, "work/no")), existsSync(join(rig.root, "no"))]).toEqual([false, false]);
+
+    // Answered from elsewhere: allowed once, denied, and by nobody twice.
+    const asks = async (name: string) => {
+      await rig.fleet("send", "re", `may I [[bash touch ${name} && touch ${name}2]]`);
+      await rig.settled("re", (agent) => agent.state === "waiting-permission");
+      const [asked, ...others] = await permissions(deskOf(rig, "re"));
+      expect([asked?.what, others]).toEqual([`touch ${name} && touch ${name}2`, []]);
+      const age = Date.now() - (asked?.at ?? 0);
+      expect([age >= 0, age < 30_000]).toEqual([true, true]);
+      return asked?.id ?? "";
+    };
+    const may = await asks("may");
+    await screenShows(terminalOf(rig, "re"), "Permission required");
+    await answer(deskOf(rig, "re"), may, "allow");
+    await isIdle(rig, "re");
+    expect(existsSync(join(rig.root, "work/may2"))).toBe(true);
+    expect(await terminal.capture(terminalOf(rig, "re"))).not.toContain("Permission required");
+    const mayNot = await asks("not");
+    await answer(deskOf(rig, "re"), mayNot, "deny");
+    await isIdle(rig, "re");
+    expect(existsSync(join(rig.root, "work/not"))).toBe(false);
+    await expect(answer(deskOf(rig, "re"), mayNot, "allow")).rejects.toThrow("does not wait for that permission");
+    expect(await permissions(deskOf(rig, "re"))).toEqual([]);
 
     const question = { question: "Which?", header: "Which", options: [{ label: "a", description: "A" }] };
     await rig.fleet("send", "re", `ask [[tool question ${JSON.stringify({ questions: [question] })}]]`);

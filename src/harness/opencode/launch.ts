@@ -5,6 +5,7 @@ import type { Desk, Found } from "../harness.ts";
 import { floors, settingsOf } from "./floors.ts";
 import { open, type OpenDesk } from "./open.ts";
 import { readSession } from "./session.ts";
+import { writeShell } from "./shell.ts";
 
 /** No update and no download by itself inside a fleet: one agent would replace the CLI under all others. */
 export const quiet = {
@@ -47,6 +48,7 @@ export async function prepareLaunch(desk: Desk, found: Found) {
   if (passwordOf(desk) === undefined) writeAtomic(passwordFile(desk), password);
   writeAtomic(place.prompt, roleText(desk));
   const floor = floors[agent.permissions];
+  const shell = writeShell(desk);
   const port = await freePort();
   const told: OpenDesk = {
     agent: agent.name,
@@ -79,6 +81,7 @@ export async function prepareLaunch(desk: Desk, found: Found) {
   const settings = {
     autoupdate: false,
     share: "disabled",
+    shell,
     instructions: [place.prompt],
     permission: settingsOf(floor),
     ...(agent.model !== undefined && { model: agent.model }),
@@ -86,6 +89,7 @@ export async function prepareLaunch(desk: Desk, found: Found) {
   const env = {
     ...quiet,
     TMPDIR: temporary(desk),
+    SHELL: shell,
     OPENCODE_SERVER_USERNAME: "opencode",
     OPENCODE_SERVER_PASSWORD: password,
     OPENCODE_CONFIG_CONTENT: JSON.stringify(settings),

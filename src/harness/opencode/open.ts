@@ -61,9 +61,21 @@ export async function open(desk: OpenDesk, pid: number): Promise<void> {
     JSON.stringify(rules.map((one) => [one.permission, one.pattern, one.action]));
   if (plain(last) !== plain(desk.floor)) await ask("PATCH", `/session/${opened.id}`, { permission: desk.floor });
   const config = await ask<{ model?: string }>("GET", "/config");
+  interface Providers {
+    providers: { id: string; models: Record<string, { limit?: { context?: number } }> }[];
+  }
+  const offered = await ask<Providers>("GET", "/config/providers");
   const show = () => ask("POST", "/tui/select-session", { sessionID: opened.id });
   await show();
-  const session: Session = { id: opened.id, url: desk.url, pid, version: desk.version, model: config?.model };
+  const limits = Object.fromEntries(
+    (offered?.providers ?? []).flatMap((provider) =>
+      Object.entries(provider.models).flatMap(([model, { limit }]) =>
+        limit?.context === undefined ? [] : [[`${provider.id}/${model}`, limit.context]],
+      ),
+    ),
+  ) as Record<string, number>;
+  const { id } = opened;
+  const session: Session = { id, url: desk.url, pid, version: desk.version, model: config?.model, limits };
   writeFileSync(`${desk.session}.tmp`, JSON.stringify(session), { mode: 0o600 });
   renameSync(`${desk.session}.tmp`, desk.session);
   const messages = (await ask<Message[]>("GET", `/session/${opened.id}/message?limit=50`)) ?? [];

@@ -6,12 +6,14 @@ import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { withLock } from "../../lib/lock.ts";
 import { isGone, signal } from "../../lib/proc.ts";
 import { until } from "../../lib/wait.ts";
-import type { Desk, Harness } from "../harness.ts";
-import { converse, Refused, type Line } from "./channel.ts";
+import type { Harness } from "../harness.ts";
+import { converse } from "./channel.ts";
 import { passwordOf, prepareLaunch, quiet, temporary } from "./launch.ts";
+import { answer, permissions } from "./permissions.ts";
 import { messageOf, nextMessage, noteMessage } from "./receipts.ts";
+import { atServer, refusedOnly } from "./server.ts";
 import { readSession } from "./session.ts";
-import { isBusy, look, newestOf, refusePending, stateOf } from "./state.ts";
+import { contextOf, isBusy, look, newestOf, refusePending, wordOf } from "./state.ts";
 import { readConversation } from "./transcript.ts";
 
 /** How long to wait for OpenCode's own word that a message is in the conversation. Seen: 10 ms. */
@@ -49,16 +51,18 @@ export const opencode: Harness = {
     const seen = await converse({ url, password }, withinMs, (line) => look(line, id)).catch(refusedOnly);
     if (seen === undefined) return { kind: "absent" };
     if (seen === "silent") return { kind: "silent", waitedMs: withinMs };
-    const { info } = seen.newest ?? {};
+    const { info } = seen.messages.at(-1) ?? {};
+    const context = contextOf(seen, session.limits ?? {});
     const model = info?.modelID === undefined ? session.model : `${info.providerID}/${info.modelID}`;
     return {
       kind: "state",
-      state: stateOf(seen),
+      ...wordOf(seen),
       at: info?.time.completed ?? info?.time.created ?? Date.now(),
       pid,
       session: id,
       ...(model !== undefined && { model }),
       ...(version !== undefined && { version }),
+      ...(context !== undefined && { context }),
     };
   },
 
@@ -113,6 +117,9 @@ export const opencode: Harness = {
     });
   },
 
+  permissions,
+  answer,
+
   async end(desk, pid) {
     // An ended turn is written down as one; a killed one would look as if it still ran.
     await atServer(desk, 1_000, (line, session) => line.post(`/session/${session}/abort`)).catch(() => undefined);
@@ -133,34 +140,3 @@ export const opencode: Harness = {
     if (existsSync(temporary(desk))) rmSync(temporary(desk), { recursive: true, force: true, maxRetries: 3 });
   },
 };
-
-/** Does something at the agent's own server, or says why that was not possible. */
-async function atServer<T>(desk: Desk, withinMs: number, act: (line: Line, session: string) => Promise<T>): Promise<T> {
-  const { agent, place } = desk;
-  const session = readSession(place.session);
-  const password = passwordOf(desk);
-  const gone = session === undefined || password === undefined || isGone(session.pid);
-  try {
-    const answer = gone
-      ? undefined
-      : await converse({ url: session.url, password }, withinMs, async (line) => ({
-          did: await act(line, session.id),
-        }));
-    if (answer !== undefined && answer !== "silent") return answer.did;
-    const why = answer === "silent" ? "does not answer" : "is not listening";
-    throw new FleetError("unreachable", `${agent.name} ${why}.`, {
-      hint: `mosaic fleet ${answer === "silent" ? "explain" : "start"} ${agent.name}`,
-    });
-  } catch (error) {
-    if (!(error instanceof Refused)) throw error;
-    throw new FleetError("conflict", `${agent.name}'s OpenCode refuses: ${error.message}.`, {
-      hint: `mosaic fleet explain ${agent.name}`,
-      cause: error,
-    });
-  }
-}
-
-/** A server that refuses to tell knows nothing of it; every other error is one. */
-function refusedOnly(error: unknown): undefined {
-  if (!(error instanceof Refused)) throw error;
-}

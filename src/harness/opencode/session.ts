@@ -10,6 +10,8 @@ export interface Session {
   version?: string | undefined;
   /** The model that its settings name; what answers says it itself. */
   model?: string | undefined;
+  /** How many tokens each model takes, by its name as it is in `model`. */
+  limits?: Record<string, number> | undefined;
 }
 
 export function readSession(path: string): Session | undefined {
@@ -29,16 +31,36 @@ export interface Message {
     parentID?: string;
     providerID?: string;
     modelID?: string;
+    /** A compaction's answer: what stands for all that was said before. */
+    summary?: boolean | object;
+    tokens?: { input: number; output: number; reasoning: number; cache: { read: number; write: number } };
     time: { created: number; completed?: number };
-    error?: { name: string; data?: { message?: string; statusCode?: number } };
+    error?: {
+      name: string;
+      data?: { message?: string; statusCode?: number; responseHeaders?: Record<string, string> };
+    };
   };
 }
 
 /** A session that does nothing is not among the statuses. */
-export type Status = { type: "idle" | "busy" } | { type: "retry"; attempt: number; message: string; next: number };
+export type Status =
+  | { type: "idle" | "busy" }
+  /** `next` is when it tries again, in ms since 1970; `action` what it advises its person to do. */
+  | { type: "retry"; attempt: number; message: string; next: number; action?: { reason: string } };
 
-/** A permission or a question that waits for an answer. */
-export interface Pending {
+/** A permission that waits for an answer: for what, and the commands or files in question. */
+export interface Asked {
   id: string;
   sessionID: string;
+  permission: string;
+  patterns: string[];
+  /** What the tool adds: a command, a file, a diff. */
+  metadata?: Record<string, unknown>;
+}
+
+/** Questions that wait for an answer. */
+export interface Question {
+  id: string;
+  sessionID: string;
+  questions: { question: string }[];
 }
