@@ -12,6 +12,7 @@ import { passwordOf, prepareLaunch, quiet, temporary } from "./launch.ts";
 import { messageOf, nextMessage, noteMessage } from "./receipts.ts";
 import { readSession } from "./session.ts";
 import { isBusy, look, newestOf, refusePending, stateOf } from "./state.ts";
+import { traceOf } from "./trace.ts";
 import { readConversation } from "./transcript.ts";
 
 /** How long to wait for OpenCode's own word that a message is in the conversation. Seen: 10 ms. */
@@ -97,6 +98,8 @@ export const opencode: Harness = {
       }),
     );
   },
+
+  trace: async (desk, ids) => traceOf(desk, ids),
 
   async interrupt(desk) {
     return atServer(desk, proofMs, async (line, session) => {
