@@ -44,9 +44,10 @@ async function setUp() {
   const timesTaken = (text: string) =>
     rows().filter((row) => row.operation === "enqueue" && row.content === text).length;
   const arrivals = () =>
-    rows()
-      .flatMap((row) => (row.type === "user" ? [row.uuid] : [row.attachment?.source_uuid]))
-      .filter(Boolean);
+    rows().flatMap(({ type, uuid, origin, attachment }) => {
+      const id = type === "user" && origin?.kind === "peer" ? uuid : attachment?.source_uuid;
+      return id === undefined ? [] : [id];
+    });
   return { rig, desk, say, trace, ended, isIdle, rows, timesTaken, arrivals, signs: signsOf(rig, "mos", model) };
 }
 
@@ -156,6 +157,24 @@ describe.skipIf(claudeBin === "")("what became of a message, by Claude Code's ow
     console.log(`${30 - late} of 30 senders were killed before they had their receipt`);
     expect(late).toBeLessThan(30);
   }, 180_000);
+
+  test("kill -9 of the sender to a busy one: what it holds in memory is not put there again", async () => {
+    const { desk, say, trace, ended, timesTaken, arrivals } = await setUp();
+    await say("busy", "one [[bash sleep 12]] [[say first]]");
+    await sign("the tool", async () => ((await trace("busy"))?.acted ? true : undefined));
+    const ids = Array.from({ length: 10 }, (_, at) => `b${at}`);
+    for (const [at, id] of ids.entries()) {
+      const message = { id, text: `busy ${id}`, mode: at % 2 === 0 ? "steer" : "next" } as const;
+      await killedSender("claude", desk, message, Math.random() * 150);
+      expect(await say(id, message.text, message.mode)).toBe("queued");
+    }
+    for (const id of ids) expect((await ended(id)).kind).toBe("answered");
+    expect(arrivals().toSorted()).toEqual(["busy", ...ids].map(uuidOf).toSorted());
+    expect(ids.map((id) => timesTaken(`busy ${id}`))).toEqual(ids.map(() => 1));
+    // What is read within a turn comes to the model as a note of Claude Code's own, which the scripted one passes over.
+    const next = ids.filter((_, at) => at % 2 === 1);
+    expect(next.map((id) => timesShown(`busy ${id}`))).toEqual(next.map(() => 1));
+  }, 120_000);
 
   test("kill -9 of Claude Code while it takes a message: afterwards it is there once, whenever that was", async () => {
     const { rig, desk, say, ended, isIdle, rows } = await setUp();
