@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { claude } from "../../src/harness/claude/claude.ts";
 import { quote } from "../../src/lib/quote.ts";
 import { claudeEnv } from "../model/claude-home.ts";
+import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf } from "../rig.ts";
 import { claudeBin, deskOf, sign, signsOf } from "./claude-rig.ts";
@@ -62,6 +63,9 @@ describe.skipIf(claudeBin === "")("Claude Code without an inbox, for real", () =
     for (let at = 0; at < 2; at++) expect((await claude.submit(deskOf(rig, "mos"), message)).state).toBe("delivered");
     await asked("only once", "sent");
     expect(model.asks().filter((one) => one.ask.lastUser.includes("only once"))).toHaveLength(1);
+    // Typed text has no id of ours in the transcript; its prompt has one that Claude Code's hook named.
+    const traced = async () => (await claude.trace?.(deskOf(rig, "mos"), ["twice"]))?.get("twice")?.end;
+    expect(await sign("its answer", traced)).toMatchObject({ kind: "answered", text: echoOf("only once") });
   });
 
   test("where typing would disturb somebody, or not arrive as it is, it is refused", async () => {

@@ -7,16 +7,19 @@ import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { makeFolder } from "../../lib/folder.ts";
 import { withLock } from "../../lib/lock.ts";
 import { signal } from "../../lib/proc.ts";
-import { until } from "../../lib/wait.ts";
+import { pause, until } from "../../lib/wait.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { deliver } from "./delivery.ts";
 import { readEnding } from "./ending.ts";
 import { floors, foreseeDialogs, settingsOf, statusLineOf } from "./files.ts";
 import { isAlive } from "./inbox.ts";
+import { lastWord } from "./journal.ts";
+import { paceOf } from "./pace.ts";
 import { paste } from "./paste.ts";
 import { configOf, keepConversation, readConversation, transcriptOf, type Conversation } from "./place.ts";
-import { beats, hasInbox, inboxOf, lacksInbox, readSession, type Session } from "./registry.ts";
+import { beats, hasInbox, inboxOf, instanceOf, lacksInbox, readSession, type Session } from "./registry.ts";
 import { lastEvent, spoolOf, writePlugin } from "./spool.ts";
+import { traceOf } from "./trace.ts";
 import { readTranscript } from "./transcript.ts";
 import { wordOf, type Evidence } from "./word.ts";
 
@@ -107,6 +110,11 @@ export const claude: Harness = {
 
   async submit(desk, message) {
     const { agent, place } = desk;
+    // Waited for here, where it holds up nobody else's messages.
+    const now = readConversation(place.session)?.config;
+    const instance = now === undefined ? undefined : readSession(now, place);
+    if (instance !== undefined && lastWord(place.journal, message.id) === undefined)
+      await pause(paceOf(instanceOf(instance)).wait(message.text, Date.now()));
     return withLock(`${place.dir}/inbox.lock`, { what: `messages to ${agent.name}`, patienceMs: 60_000 }, async () => {
       const conversation = readConversation(place.session);
       const session = conversation && readSession(conversation.config, place);
@@ -121,6 +129,10 @@ export const claude: Harness = {
       }
       return deliver(desk, conversation, { ...session, messagingSocketPath: socket }, message);
     });
+  },
+
+  async trace(desk, ids) {
+    return traceOf(desk, ids);
   },
 
   async interrupt({ agent, place, terminal }) {

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
-import type { Row } from "./transcript.ts";
+import { isInterruption, textOf, type Row } from "./transcript.ts";
 
 /** How much is read at once, and how far back at most: nearly always the first piece tells. */
 const piece = 64 * 1024;
@@ -62,14 +62,6 @@ function faultIn(row: Row): Fault {
     at: Date.parse(row.timestamp ?? ""),
     ...(resetsAt !== undefined && { resetsAt: resetsAt * 1_000 }),
   };
-}
-
-const isInterruption = (row: Row): boolean =>
-  row.interruptedMessageId !== undefined || textOf(row).startsWith("[Request interrupted");
-
-function textOf({ message }: Row): string {
-  const content = message?.content ?? "";
-  return typeof content === "string" ? content : content.map((part) => part.text ?? "").join("");
 }
 
 function* rowsBackwards(file: string): Generator<Row> {

@@ -2,12 +2,14 @@ import type { Receipt } from "../../contract/command.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { until } from "../../lib/wait.ts";
 import type { Desk } from "../harness.ts";
-import { keep, lastWord } from "./journal.ts";
-import type { Session } from "./registry.ts";
+import { keep, lastWord, type JournalLine } from "./journal.ts";
+import { instanceOf, type Session } from "./registry.ts";
 import { eventsFrom, sizeOf, spoolOf } from "./spool.ts";
 
 /** How long a pasted message may take until Claude Code says that it was submitted. Seen: 50 to 300 ms. */
 const proofMs = 10_000;
+/** How long after another sender's death its message may still show. */
+const lateMs = 1_000;
 
 /**
  * The way in for a Claude Code without an inbox: typed into its terminal as one paste, and only where that disturbs
@@ -19,7 +21,26 @@ export async function paste(desk: Desk, session: Session, message: { id: string;
   const { id, text } = message;
   const at = { name: agent.name, socket: place.terminal };
   const delivered: Receipt = { id, state: "delivered", by: "claude" };
-  if (lastWord(place.journal, id) !== undefined) return delivered;
+  const note = (more: Pick<JournalLine, "kind" | "size" | "prompt">): void =>
+    keep(place.journal, {
+      at: Date.now(),
+      id,
+      process: instanceOf(session),
+      session: session.sessionId,
+      ...more,
+    });
+  const word = lastWord(place.journal, id);
+  if (word?.kind === "delivered") return delivered;
+  const start = word?.size ?? sizeOf(spoolOf(desk));
+  const submitted = () => eventsFrom(spoolOf(desk), start).find(({ event }) => event.prompt?.includes(text.trim()));
+  if (word !== undefined) {
+    // Whoever typed it before died before its receipt.
+    const before = await until(submitted, { withinMs: lateMs });
+    if (before !== undefined) {
+      note({ kind: "delivered", prompt: before.event.prompt_id });
+      return delivered;
+    }
+  }
   const refuse = (why: string, hint = `mosaic fleet attach ${agent.name}`) =>
     new FleetError("conflict", `${agent.name} has no inbox, and ${why}; the message was not sent.`, { hint });
   // Its editor reads these at a message's front as commands, and a tab as blanks.
@@ -30,16 +51,15 @@ export async function paste(desk: Desk, session: Session, message: { id: string;
   const draft = draftOn(await terminal.capture(at));
   if (draft === undefined) throw refuse("its screen does not show where to type");
   if (draft !== "") throw refuse("somebody's half-typed draft is in its terminal");
-  const start = sizeOf(spoolOf(desk));
-  const submitted = (): true | undefined =>
-    eventsFrom(spoolOf(desk), start).some(({ event }) => event.prompt?.includes(text.trim())) ? true : undefined;
+  note({ kind: "putting", size: start });
   await terminal.type(at, text);
-  if ((await until(submitted, { withinMs: proofMs })) === undefined) {
+  const proof = await until(submitted, { withinMs: proofMs });
+  if (proof === undefined) {
     throw new FleetError("unreachable", `${agent.name} did not say that it took the message.`, {
       hint: `mosaic fleet tail ${agent.name}`,
     });
   }
-  keep(place.journal, { at: Date.now(), kind: "delivered", id, pid: session.pid });
+  note({ kind: "delivered", prompt: proof.event.prompt_id });
   return delivered;
 }
 

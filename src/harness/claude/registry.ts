@@ -18,6 +18,9 @@ export interface Session {
   statusUpdatedAt?: number;
 }
 
+/** Names one running Claude Code: a later one may have the same pid. */
+export const instanceOf = ({ pid, startedAt }: Session): string => `${pid}:${startedAt ?? ""}`;
+
 /** From which version on Claude Code has an inbox; it refuses to start with a flag that it does not know. */
 export function hasInbox(version: string | undefined): boolean {
   const [major = 0, minor = 0, patch = 0] = (version ?? "").split(/[.-]/).map(Number);
@@ -60,7 +63,8 @@ export function readSession(config: string, place: AgentPlace): Session | undefi
   try {
     const [, pid, start] = /^pid=(\d+)\nstart=(\d+)$/m.exec(readFileSync(place.pid, "utf8")) ?? [];
     const found = JSON.parse(readFileSync(join(config, "sessions", `${pid}.json`), "utf8")) as Session;
-    return found.pid === Number(pid) && (found.procStart ?? start) === start ? found : undefined;
+    if (start === undefined || found.pid !== Number(pid) || (found.procStart ?? start) !== start) return undefined;
+    return { ...found, procStart: start };
   } catch {
     return undefined;
   }

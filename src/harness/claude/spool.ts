@@ -31,6 +31,7 @@ export interface Spooled {
   pid: number;
   event: {
     hook_event_name: string;
+    prompt_id?: string;
     prompt?: string;
     tool_name?: string;
     tool_input?: Record<string, unknown>;

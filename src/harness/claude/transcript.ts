@@ -20,7 +20,13 @@ export interface Row {
   timestamp?: string;
   isMeta?: boolean;
   isSidechain?: boolean;
+  isCompactSummary?: boolean;
+  /** Of which prompt it is; the hooks of a turn name the same. */
+  promptId?: string;
+  subtype?: string;
   operation?: string;
+  /** On a queue operation: which message was taken into a running turn. */
+  commandUuid?: string;
   content?: string;
   /** On the answer that stands for a failed request. */
   isApiErrorMessage?: boolean;
@@ -32,7 +38,7 @@ export interface Row {
   querySource?: string;
   origin?: { kind?: string };
   attachment?: { type?: string; prompt?: unknown; source_uuid?: string };
-  message?: { content?: string | Part[] };
+  message?: { id?: string; model?: string; stop_reason?: string | null; content?: string | Part[] };
 }
 
 const sizeOf = (file: string): number => {
@@ -59,9 +65,9 @@ function linesFrom(file: string, start: number): string[] {
   }
 }
 
-/** Lines are long (Claude Code logs its tools there), so only those are parsed that can hold what is looked for. */
-function parse(line: string): Row | undefined {
-  if (!/"type":"(user|assistant|attachment|queue-operation)"/.test(line)) return undefined;
+/** The row of one line, where it can hold what is looked for. Lines are long (Claude Code logs its tools there), so others are not parsed. */
+export function parse(line: string): Row | undefined {
+  if (!/"type":"(user|assistant|attachment|queue-operation)"|"subtype":"turn_duration"/.test(line)) return undefined;
   try {
     return JSON.parse(line) as Row;
   } catch {
@@ -81,9 +87,15 @@ const rowsAtEnd = (file: string): Row[] => rowsFrom(file, Math.max(0, sizeOf(fil
 export const isArrival = (row: Row, uuid: string): boolean =>
   row.type === "user" ? row.uuid === uuid : row.attachment?.source_uuid === uuid;
 
-/** True where a message is known to be in the conversation already. */
-export const holds = (file: string | undefined, uuid: string): boolean =>
-  file !== undefined && sizeOf(file) > 0 && rowsAtEnd(file).some((row) => isArrival(row, uuid));
+/** The words of a row, without calls and results. */
+export function textOf({ message }: Row): string {
+  const content = message?.content ?? "";
+  return typeof content === "string" ? content : content.map((part) => part.text ?? "").join("");
+}
+
+/** The note that a person broke the turn off. */
+export const isInterruption = (row: Row): boolean =>
+  row.interruptedMessageId !== undefined || textOf(row).startsWith("[Request interrupted");
 
 /** What Claude Code puts around a message from its inbox, in the conversation and before the model. */
 const peerFrame =
@@ -108,12 +120,12 @@ function saidIn(row: Row): Said[] {
     if (part.type === "text" && part.text) return [{ who, at, text: peerFrame.exec(part.text)?.[1] ?? part.text }];
     if (part.type === "tool_use")
       return [{ who: "tool", at, text: `${part.name ?? "tool"} ${JSON.stringify(part.input ?? {})}` }];
-    if (part.type === "tool_result") return [{ who: "tool", at, text: textOf(part.content) }];
+    if (part.type === "tool_result") return [{ who: "tool", at, text: wordsIn(part.content) }];
     return [];
   });
 }
 
-const textOf = (content: unknown): string =>
+const wordsIn = (content: unknown): string =>
   typeof content === "string"
     ? content
     : Array.isArray(content)

@@ -12,6 +12,7 @@ import { noteReceipt, receiptOf, whereIs } from "./receipts.ts";
 import { lacking } from "./schema.ts";
 import { readSession } from "./session.ts";
 import { limitEnd, look, stateOf, whyOf } from "./state.ts";
+import { traceOf } from "./trace.ts";
 import { readRollout } from "./transcript.ts";
 import { readUsage } from "./usage.ts";
 
@@ -111,6 +112,8 @@ export const codex: Harness = {
     noteReceipt(journal, id, state);
     return { id, state, by: "codex" };
   },
+
+  trace: async (desk, ids) => traceOf(desk, ids),
 
   async interrupt(desk) {
     return atServer(desk, 3_000, async (line, threadId) => {

@@ -14,6 +14,7 @@ import { messageOf, nextMessage, noteMessage } from "./receipts.ts";
 import { atServer, refusedOnly } from "./server.ts";
 import { readSession } from "./session.ts";
 import { contextOf, isBusy, look, newestOf, refusePending, wordOf } from "./state.ts";
+import { traceOf } from "./trace.ts";
 import { readConversation } from "./transcript.ts";
 
 /** How long to wait for OpenCode's own word that a message is in the conversation. Seen: 10 ms. */
@@ -101,6 +102,8 @@ export const opencode: Harness = {
       }),
     );
   },
+
+  trace: async (desk, ids) => traceOf(desk, ids),
 
   async interrupt(desk) {
     return atServer(desk, proofMs, async (line, session) => {

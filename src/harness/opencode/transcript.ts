@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Desk, Said } from "../harness.ts";
 
 /** OpenCode's own record of all conversations. */
-const databaseOf = ({ env }: Pick<Desk, "env">): string =>
+export const databaseOf = ({ env }: Pick<Desk, "env">): string =>
   join(env["XDG_DATA_HOME"] ?? join(env["HOME"] ?? "/", ".local", "share"), "opencode", "opencode.db");
 
 /** Reads the newest lines of a conversation out of OpenCode's database, whether or not it runs. */

@@ -8,6 +8,7 @@ import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { signal } from "../../lib/proc.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { converse } from "./channel.ts";
+import { traceOf } from "./trace.ts";
 import { readTranscript } from "./transcript.ts";
 import type { ExtensionDesk } from "./wire.ts";
 
@@ -125,6 +126,10 @@ export const pi: Harness = {
     throw new FleetError("unreachable", `${agent.name} ${why}; the message was not sent.`, {
       hint: `mosaic fleet ${answer === "silent" ? "explain" : "start"} ${agent.name}`,
     });
+  },
+
+  async trace(desk, ids) {
+    return traceOf(desk, ids);
   },
 
   async interrupt({ agent, place }) {

@@ -42,7 +42,12 @@ export interface ExtensionDesk {
 /** One line of the journal: what became of a message, by Pi's own events. */
 export type JournalLine =
   | { at: number; kind: "accepted"; id: string; text: string; mode: "next" | "steer" }
-  | { at: number; kind: "delivered"; id: string }
+  /** `stamp` is Pi's own time of the message, by which it is found in Pi's session file again. */
+  | { at: number; kind: "delivered"; id: string; stamp?: number }
+  /** The model has begun to answer; then how the turn ended in which it was read. */
+  | { at: number; kind: "acted"; id: string }
+  | { at: number; kind: "answered"; id: string; text: string }
+  | { at: number; kind: "broken"; id: string; why: string }
   /** In Pi's own session file: Pi writes a new conversation only with its first answer. */
   | { at: number; kind: "saved"; id: string }
   | { at: number; kind: "state"; state: string; note?: string };

@@ -1,6 +1,8 @@
+import { textOf } from "../ends.ts";
 import type { Reply } from "../wire.ts";
 import type { Journal } from "./journal.ts";
-import { textOf, type PiApi, type PiContext, type PiMessage } from "./pi-api.ts";
+import type { PiApi, PiContext, PiMessage } from "./pi-api.ts";
+import type { Turns } from "./turns.ts";
 
 /** A message on its way, with whoever waits to hear of it. */
 interface Handed {
@@ -16,14 +18,14 @@ export interface Delivery {
   /** Pi says that a user message entered the conversation: ours, or a person's. */
   entered(message: PiMessage): void;
   /** Pi says that it answered: what was delivered before is in its own file now. */
-  answered(): void;
+  answered(message: PiMessage): void;
   /** Pi says that it has settled. */
   settled(): void;
   /** After a start: what was accepted before a crash and is not in Pi's own file is taken again; what is, is done. */
   replay(context: PiContext): void;
 }
 
-export function openDelivery(pi: PiApi, journal: Journal, now: () => PiContext | undefined): Delivery {
+export function openDelivery(pi: PiApi, journal: Journal, turns: Turns, now: () => PiContext | undefined): Delivery {
   /** Not yet handed to Pi, in the order of acceptance; and handed, not yet seen in the conversation. */
   const waiting: Handed[] = [];
   const pending: Handed[] = [];
@@ -61,11 +63,13 @@ export function openDelivery(pi: PiApi, journal: Journal, now: () => PiContext |
       const [found] = at < 0 ? [] : pending.splice(at, 1);
       if (found === undefined) return;
       starting = false;
-      journal.note({ at: Date.now(), kind: "delivered", id: found.id });
+      journal.note({ at: Date.now(), kind: "delivered", id: found.id, ...stampOf(message) });
+      turns.entered(found.id);
       found.tell?.({ type: "delivered", id: found.id });
     },
 
-    answered() {
+    answered(message) {
+      turns.said(message);
       for (const line of journal.open()) {
         if (journal.seen(line.id) === "delivered") journal.note({ at: Date.now(), kind: "saved", id: line.id });
       }
@@ -73,6 +77,7 @@ export function openDelivery(pi: PiApi, journal: Journal, now: () => PiContext |
 
     settled() {
       starting = false;
+      turns.settled();
       const back = pending.splice(0);
       const editor = now()?.ui;
       if (back.length > 0 && editor !== undefined) {
@@ -92,14 +97,18 @@ export function openDelivery(pi: PiApi, journal: Journal, now: () => PiContext |
         const found = there.findIndex(
           (message) => textOf(message) === line.text && (message.timestamp ?? line.at) >= line.at,
         );
-        if (found < 0) {
+        const [message] = found < 0 ? [] : there.splice(found, 1);
+        if (message === undefined) {
           take({ ...line, tell: undefined });
           continue;
         }
-        there.splice(found, 1);
-        if (journal.seen(line.id) !== "delivered") journal.note({ at: Date.now(), kind: "delivered", id: line.id });
+        if (journal.seen(line.id) !== "delivered")
+          journal.note({ at: Date.now(), kind: "delivered", id: line.id, ...stampOf(message) });
         journal.note({ at: Date.now(), kind: "saved", id: line.id });
       }
+      turns.repair(context);
     },
   };
 }
+
+const stampOf = ({ timestamp }: PiMessage) => (timestamp === undefined ? {} : { stamp: timestamp });

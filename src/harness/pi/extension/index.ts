@@ -9,6 +9,7 @@ import { openJournal } from "./journal.ts";
 import { watchLimits } from "./limits.ts";
 import type { PiApi, PiContext } from "./pi-api.ts";
 import { registerFleetTools } from "./tools.ts";
+import { openTurns } from "./turns.ts";
 
 /**
  * Runs inside Pi: takes messages with acknowledgement, says what Pi is doing by Pi's own events, beats, keeps the
@@ -20,7 +21,7 @@ export default function mosaic(pi: PiApi): void {
   if (deskFile === undefined) return; // loaded by hand, outside a fleet
   const desk = JSON.parse(readFileSync(deskFile, "utf8")) as ExtensionDesk;
   const journal = openJournal(desk.journal);
-  const delivery = openDelivery(pi, journal, () => context);
+  const delivery = openDelivery(pi, journal, openTurns(journal), () => context);
   let context: PiContext | undefined;
   let state = "starting";
   let since = Date.now();
@@ -153,7 +154,7 @@ export default function mosaic(pi: PiApi): void {
     lastStatus = failed ? statusOf(message.errorMessage) : 200;
     why = failed ? message.errorMessage : undefined;
     until = lastStatus === 429 ? limitEnd(Date.now()) : undefined;
-    delivery.answered();
+    delivery.answered(message);
   });
   pi.on("model_select", () => beat());
   pi.on("session_before_compact", () => {

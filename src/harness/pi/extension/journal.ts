@@ -12,17 +12,26 @@ export interface Journal {
   note(line: JournalLine): void;
   seen(id: string): "accepted" | "delivered" | undefined;
   /** Accepted and not known to be in Pi's session file, oldest first. */
-  open(): Extract<JournalLine, { kind: "accepted" }>[];
+  open(): Accepted[];
+  /** In Pi's session file, and nothing said of how its turn ended. */
+  unended(): { id: string; text: string; stamp: number | undefined }[];
 }
 
+type Accepted = Extract<JournalLine, { kind: "accepted" }>;
+
+/** What is seen in Pi's own file again needs no disk of its own to be reached before Pi goes on. */
+const hasty = new Set<JournalLine["kind"]>(["state", "acted", "answered", "broken"]);
+
 export function openJournal(path: string): Journal {
-  const accepted = new Map<string, Extract<JournalLine, { kind: "accepted" }>>();
-  const delivered = new Set<string>();
+  const accepted = new Map<string, Accepted>();
+  const delivered = new Map<string, number | undefined>();
   const saved = new Set<string>();
+  const ended = new Set<string>();
   const learn = (line: JournalLine) => {
     if (line.kind === "accepted") accepted.set(line.id, line);
-    if (line.kind === "delivered") delivered.add(line.id);
+    if (line.kind === "delivered") delivered.set(line.id, line.stamp);
     if (line.kind === "saved") saved.add(line.id);
+    if (line.kind === "answered" || line.kind === "broken") ended.add(line.id);
   };
   for (const file of [`${path}.1`, path]) for (const line of readLines(file)) learn(line);
   if (sizeOf(path) > rotateAt) renameSync(path, `${path}.1`);
@@ -34,7 +43,7 @@ export function openJournal(path: string): Journal {
       try {
         appendFileSync(file, `${torn ? "\n" : ""}${JSON.stringify(line)}\n`);
         torn = false;
-        if (line.kind !== "state") fsyncSync(file);
+        if (!hasty.has(line.kind)) fsyncSync(file);
       } finally {
         closeSync(file);
       }
@@ -49,6 +58,10 @@ export function openJournal(path: string): Journal {
     },
     seen: (id) => (delivered.has(id) ? "delivered" : accepted.has(id) ? "accepted" : undefined),
     open: () => [...accepted.values()].filter((line) => !saved.has(line.id)),
+    unended: () =>
+      [...accepted.values()]
+        .filter(({ id }) => saved.has(id) && !ended.has(id))
+        .map(({ id, text }) => ({ id, text, stamp: delivered.get(id) })),
   };
   return journal;
 }

@@ -63,9 +63,3 @@ export interface PiApi {
   }): void;
   sendUserMessage(text: string, options?: { deliverAs?: "steer" | "followUp" }): void;
 }
-
-/** The words of a message, without pictures and calls. */
-export function textOf(message: PiMessage): string {
-  if (typeof message.content === "string") return message.content;
-  return message.content.map((part) => (part.type === "text" ? (part.text ?? "") : "")).join("");
-}

@@ -1,0 +1,42 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+
+/** How far a file that grows has been read. */
+export interface Read {
+  inode: number;
+  /** Where the last whole line ended. */
+  end: number;
+  size: number;
+  changedAt: number;
+}
+
+/**
+ * The whole lines that a file has got since it was last read; none where it has not changed. `anew` where it is another
+ * file now or shorter than it was, and of course the first time, when at most its last `most` bytes are read. Undefined
+ * where there is no file.
+ */
+export function newLines(
+  file: string,
+  before: Read | undefined,
+  most: number,
+): { lines: string[]; read: Read; anew: boolean } | undefined {
+  let handle: number;
+  try {
+    handle = openSync(file, "r");
+  } catch {
+    return undefined;
+  }
+  try {
+    const { ino: inode, size, mtimeMs: changedAt } = fstatSync(handle);
+    const goesOn = before !== undefined && before.inode === inode && size >= before.size;
+    if (goesOn && before.size === size && before.changedAt === changedAt)
+      return { lines: [], read: before, anew: false };
+    const start = goesOn ? before.end : Math.max(0, size - most);
+    const bytes = Buffer.alloc(size - start);
+    const got = bytes.subarray(0, readSync(handle, bytes, 0, bytes.length, start));
+    const whole = got.lastIndexOf(10) + 1;
+    const lines = whole === 0 ? [] : got.toString("utf8", 0, whole - 1).split("\n");
+    return { lines, read: { inode, end: start + whole, size, changedAt }, anew: !goesOn };
+  } finally {
+    closeSync(handle);
+  }
+}
