@@ -106,6 +106,8 @@ async function waitFor(
   const isOver = ({ id }: Letter) => {
     const now = store.find(id);
     if (now === undefined || now.closed) return true;
+    // A turn that broke gives no answer, unless somebody takes it up again.
+    if (now.state === "acted" && now.reason !== undefined) return true;
     return wait.for === "delivered" && now.deliveredAt !== undefined;
   };
   for (;;) {

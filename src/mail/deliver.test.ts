@@ -93,13 +93,21 @@ test("what is accepted is delivered once, in order, and its turn's text is its a
   expect(store.history(first.id).map((step) => step.state)).toEqual(["queued", "delivered", "answered"]);
 });
 
-test("a turn that broke leaves the message acted on, with why", async () => {
-  const { store, harness, say, pump } = setUp();
-  const { id } = say("x");
+test("a turn that broke leaves the message acted on, with why; it may be taken up again, but not for ever", async () => {
+  const { store, harness, say, pump, later } = setUp();
+  const [a, b, c] = [say("a"), say("b"), say("c")];
   await pump();
-  harness.ended.set(id, { kind: "broken", why: "it was interrupted" });
+  for (const { id } of [a, b]) harness.ended.set(id, { kind: "broken", why: "it was interrupted" });
   await pump();
-  expect(store.find(id)).toMatchObject({ state: "acted", reason: "it was interrupted", closed: true });
+  expect(store.find(a.id)).toMatchObject({ state: "acted", reason: "it was interrupted", closed: false });
+  harness.ended.set(b.id, { kind: "answered", text: "after all" });
+  later(11 * 60_000);
+  await pump();
+  expect(store.find(a.id)).toMatchObject({ state: "acted", reason: "it was interrupted", closed: true });
+  expect(store.find(b.id)).toMatchObject({ state: "answered", answer: "after all" });
+  later(25 * 3_600_000);
+  await pump();
+  expect(store.find(c.id)).toMatchObject({ state: "delivered", reason: "nothing more was heard of it", closed: true });
 });
 
 test("held and queued say why, and go out when the gate opens; urgent ones first, each sender's in order", async () => {

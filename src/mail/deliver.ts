@@ -19,6 +19,12 @@ export interface Door {
   interrupt(): Promise<void>;
 }
 
+/** How long an answer is listened for once the turn broke, and where nothing tells how the turn ends. */
+const brokenMs = 10 * 60_000;
+const silentMs = 24 * 3_600_000;
+const isForgotten = ({ state, reason, changedAt, deliveredAt }: Letter, now: number): boolean =>
+  deliveredAt !== undefined && now - changedAt > (state === "acted" && reason !== undefined ? brokenMs : silentMs);
+
 /** How many are looked at between two looks at the agent. */
 const batch = 64;
 /** How many messages may lie in a harness's own queue: it may drop more (Claude: 50), and its memory dies with it. */
@@ -97,6 +103,10 @@ async function hear(store: Store, to: string, door: Door, now: () => number): Pr
   const traces = await door.trace(asked.map((letter) => letter.id));
   for (const letter of asked) {
     const trace = traces.get(letter.id);
+    if (trace?.end?.kind !== "answered" && isForgotten(letter, now())) {
+      store.move(letter.id, { reason: letter.reason ?? "nothing more was heard of it", closed: true }, now());
+      continue;
+    }
     if (trace === undefined) continue;
     const deliveredAt = letter.deliveredAt ?? trace.at ?? now();
     if (trace.end === undefined) {
@@ -111,7 +121,8 @@ async function hear(store: Store, to: string, door: Door, now: () => number): Pr
         now(),
       );
     } else {
-      store.move(letter.id, { state: "acted", reason: trace.end.why, deliveredAt, closed: true }, now());
+      // Not over yet: a harness may take a broken turn up again when it comes back.
+      store.move(letter.id, { state: "acted", reason: trace.end.why, deliveredAt }, now());
     }
   }
 }
