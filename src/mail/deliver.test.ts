@@ -24,7 +24,7 @@ class FakeHarness {
   memory: { id: string; text: string }[] = [];
   transcript: { id: string; text: string }[] = [];
   ended = new Map<string, Trace["end"]>();
-  fault: "killed-before" | "killed-after" | "refuses" | "gone" | undefined;
+  fault: "killed-before" | "killed-after" | "refuses" | "never" | "gone" | undefined;
   interrupted = 0;
 
   door(): Door {
@@ -34,6 +34,7 @@ class FakeHarness {
         const { fault } = this;
         this.fault = undefined;
         if (fault === "killed-before") throw new Killed();
+        if (fault === "never") throw new FleetError("usage", "this text cannot be typed");
         if (fault === "refuses") throw new FleetError("conflict", "it does not take messages now");
         if (fault === "gone") throw new FleetError("unreachable", "it is not running");
         const state = this.#take(id, text);
@@ -180,6 +181,15 @@ test("a refusal holds, an absence queues, and what is behind is not tried before
   expect(store.find(a.id)).toMatchObject({ state: "queued", reason: "it is not running" });
   await pump();
   expect(bodies()).toEqual(["a", "b"]);
+});
+
+test("what can never get there fails, and keeps nobody behind it", async () => {
+  const { store, harness, say, pump, bodies } = setUp();
+  const [a] = [say("a"), say("b")];
+  harness.fault = "never";
+  await pump();
+  expect(store.find(a.id)).toMatchObject({ state: "failed", reason: "this text cannot be typed", closed: true });
+  expect(bodies()).toEqual(["b"]);
 });
 
 test("what is late expires, but not what may be on its way", async () => {

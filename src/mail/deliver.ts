@@ -56,7 +56,7 @@ export async function deliver(store: Store, to: string, door: Door, now: () => n
       if (inside >= mostHanded) return;
       const got = await submit(store, letter, door, gate.process, now);
       if (got === false) return;
-      if (got === "queued") inside++;
+      if (got === "inside") inside++;
     }
   }
 }
@@ -67,14 +67,14 @@ const isLate = ({ expiresAt, handedTo }: Letter, now: number): boolean =>
 const expire = (store: Store, { id }: Letter, now: number): void =>
   store.move(id, { state: "expired", reason: "it was not delivered in time", closed: true }, now);
 
-/** Hands over one message, and says how far it got; false where nothing behind it should be tried now. */
+/** Hands over one message, and says what became of it; false where nothing behind it should be tried now. */
 async function submit(
   store: Store,
   letter: Letter,
   door: Door,
   process: string,
   now: () => number,
-): Promise<Receipt["state"] | false> {
+): Promise<"inside" | "over" | false> {
   const { id, mode } = letter;
   // Durable before it happens: after a crash it is known that it may have happened, and the harness is asked by its id.
   store.attempt(id, now());
@@ -87,10 +87,15 @@ async function submit(
       store.move(id, { state: "delivered", reason: undefined, deliveredAt: at }, at);
     else store.move(id, { state: "queued", reason: "it has it, and reads it when its turn allows" }, at);
     store.hand(id, process);
-    return receipt.state;
+    return receipt.state === "queued" ? "inside" : "over";
   } catch (error) {
     if (!(error instanceof FleetError)) throw error;
     store.hand(id, undefined); // nobody has it: the adapter would have said so
+    // This one can never get there, and must not keep those behind it.
+    if (error.code === "usage") {
+      store.move(id, { state: "failed", reason: error.message, closed: true }, now());
+      return "over";
+    }
     store.move(id, { state: error.code === "conflict" ? "held" : "queued", reason: error.message }, now());
     return false;
   }

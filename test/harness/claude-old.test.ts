@@ -3,6 +3,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import type { Message } from "../../src/contract/message.ts";
 import { claude } from "../../src/harness/claude/claude.ts";
 import { quote } from "../../src/lib/quote.ts";
 import { claudeEnv } from "../model/claude-home.ts";
@@ -70,12 +71,17 @@ describe.skipIf(claudeBin === "")("Claude Code without an inbox, for real", () =
 
   test("where typing would disturb somebody, or not arrive as it is, it is refused", async () => {
     const { rig, press, shows, asked } = await setUp();
-    const refused = async (text: string, why: string) => {
+    for (const text of ["/help", "!id"]) {
       const sent = await rig.mosaic(["fleet", "send", "mos", "-"], { input: text });
-      expect([sent.code, sent.err]).toEqual([4, expect.stringContaining(why)]);
+      expect([sent.code, sent.err]).toEqual([5, expect.stringMatching(/failed: .*would not arrive as it is/)]);
+    }
+    /** Kept and not delivered; taken back, so that it does not come later. */
+    const refused = async (text: string, why: string) => {
+      const { out } = await rig.fleet("send", "mos", "--json", text);
+      const [message] = (JSON.parse(out) as { messages: Message[] }).messages;
+      expect([message?.state, message?.reason]).toEqual(["held", expect.stringContaining(why)]);
+      expect((await rig.fleet("inbox", "cancel", message?.id ?? "")).code).toBe(0);
     };
-    await refused("/help", "would not arrive as it is");
-    await refused("!id", "would not arrive as it is");
     press("-l", "half a sen");
     await shows("half a sen");
     await refused("hello", "half-typed draft");
@@ -83,7 +89,10 @@ describe.skipIf(claudeBin === "")("Claude Code without an inbox, for real", () =
     /** Sends as soon as the editor is seen to be empty again. */
     const clear = async (text: string) => {
       press("C-u");
-      await sign("an empty editor", async () => ((await rig.fleet("send", "mos", text)).code === 0 ? true : undefined));
+      await sign("an empty editor", async () => {
+        const { err } = await rig.fleet("send", "mos", "--id", text, text);
+        return err.includes("delivered") || undefined;
+      });
     };
     await clear("BUSY [[hang]]");
     await asked("BUSY", "open");
@@ -96,7 +105,7 @@ describe.skipIf(claudeBin === "")("Claude Code without an inbox, for real", () =
     await clear("PERMIT [[bash touch x]] [[hang]]");
     await shows("Do you want to proceed?");
     await rig.settled("mos", (agent) => agent.state === "waiting-permission");
-    await refused("hello", "a dialog is open");
+    await refused("hello", "a permission question is open");
     press("Escape");
     await rig.settled("mos", (agent) => agent.state === "idle");
     expect(model.asks().some((one) => one.ask.lastUser.includes("hello"))).toBe(false);

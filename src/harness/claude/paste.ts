@@ -1,5 +1,5 @@
 import type { Receipt } from "../../contract/command.ts";
-import { FleetError } from "../../lib/errors.ts";
+import { FleetError, type FaultCode } from "../../lib/errors.ts";
 import { until } from "../../lib/wait.ts";
 import type { Desk } from "../harness.ts";
 import { keep, lastWord, type JournalLine } from "./journal.ts";
@@ -41,11 +41,11 @@ export async function paste(desk: Desk, session: Session, message: { id: string;
       return delivered;
     }
   }
-  const refuse = (why: string, hint = `mosaic fleet attach ${agent.name}`) =>
-    new FleetError("conflict", `${agent.name} has no inbox, and ${why}; the message was not sent.`, { hint });
+  const refuse = (why: string, hint = `mosaic fleet attach ${agent.name}`, code: FaultCode = "conflict") =>
+    new FleetError(code, `${agent.name} has no inbox, and ${why}; the message was not sent.`, { hint });
   // Its editor reads these at a message's front as commands, and a tab as blanks.
   if (/^\s*[/!#@&]/.test(text) || text.includes("\t") || text.trim() === "")
-    throw refuse("this text would not arrive as it is when typed", "put a word before it");
+    throw refuse("this text would not arrive as it is when typed", "put a word before it", "usage");
   if (session.status === "waiting") throw refuse("a dialog is open that typed text would answer");
   if (session.status !== "idle") throw refuse("it works on something", "send it again when it is idle");
   const draft = draftOn(await terminal.capture(at));
