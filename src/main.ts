@@ -16,6 +16,7 @@ import { appendLog } from "./lib/log.ts";
 import { beatInterval } from "./status/beat.ts";
 import { builtinSupervisor, type SupervisorParts } from "./supervisor/builtin.ts";
 import type { Supervisor } from "./supervisor/supervisor.ts";
+import { runtimeDirOf } from "./supervisor/systemd/systemctl.ts";
 import type { SystemdSupervisor } from "./supervisor/systemd/systemd.ts";
 import { unitsOf } from "./supervisor/units.ts";
 import { tmuxTerminal } from "./terminal/tmux.ts";
@@ -75,7 +76,7 @@ function makeWorld(homeFlag: string | undefined): { world: World; systemd: () =>
     tell: log,
     remake: async (name) => (await import("./daemon/serve.ts")).remake(world, name),
   };
-  const systemdAt = { runtimeDir: env["XDG_RUNTIME_DIR"] || `/run/user/${uid}`, path };
+  const systemdAt = { runtimeDir: runtimeDirOf(env["XDG_RUNTIME_DIR"], uid), path };
   const systemd = async () => {
     const { systemdSupervisor } = await import("./supervisor/systemd/systemd.ts");
     return systemdSupervisor({ ...parts, at: systemdAt, installation: world.installation() });

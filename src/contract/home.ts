@@ -32,6 +32,8 @@ export interface AgentPlace {
   dir: string;
   /** `key=value` lines by the launch wrapper: `pid`, `start` of the agent's process. */
   pid: string;
+  /** The process of its terminal server, by the unit, for systemd. */
+  server: string;
   /** The agent's own exit code, by the launch wrapper. */
   exit: string;
   /** The last screen before it ended, by the launch wrapper. */
@@ -99,6 +101,7 @@ export function agentPlace(home: Home, name: string): AgentPlace {
   return {
     dir,
     pid: `${dir}/pid`,
+    server: `${dir}/server`,
     exit: `${dir}/exit`,
     screen: `${dir}/screen`,
     script: `${dir}/launch.sh`,

@@ -10,17 +10,18 @@ import { makeFolder } from "../lib/folder.ts";
 import { isGone, signal } from "../lib/proc.ts";
 import { until } from "../lib/wait.ts";
 import type { SupervisorKind } from "../supervisor/supervisor.ts";
-import { layUnits, setAtBoot } from "../supervisor/systemd/files.ts";
+import { laidUnits, layUnits, setAtBoot } from "../supervisor/systemd/files.ts";
 import { unitNames } from "../supervisor/systemd/names.ts";
-import { mustSystemctl } from "../supervisor/systemd/systemctl.ts";
+import { mustSystemctl, whyUnreachable } from "../supervisor/systemd/systemctl.ts";
 import { daemonProcess } from "./serve.ts";
 
 /** Brings the daemon up where none is: as a unit where systemd supervises, else in a session of its own. */
 export async function ensureDaemon(world: World, kind: SupervisorKind): Promise<void> {
   keepEnvironment(world);
   const pid = daemonProcess(world.home);
-  if (pid !== undefined && keeperOf(world, pid) === kind) return;
-  if (kind === "systemd") await asUnit(world, pid);
+  const isKept = pid !== undefined && keeperOf(world, pid) === kind;
+  if (kind === "systemd") await asUnit(world, pid, isKept);
+  else if (isKept) return;
   else await onItsOwn(world, pid);
   const up = await until(() => daemonProcess(world.home), { withinMs: 10_000 });
   if (up) return;
@@ -39,21 +40,25 @@ function keepEnvironment({ home, ownEnv, byAgent }: World): void {
   writeAtomic(home.environment, text, { mode: 0o600 });
 }
 
-/** Hands the daemon to systemd; one that somebody else started makes room. */
-async function asUnit(world: World, pid: number | undefined): Promise<void> {
+/** Hands the daemon to systemd; one that somebody else started, or another installation of mosaic, makes room. */
+async function asUnit(world: World, pid: number | undefined, isKept: boolean): Promise<void> {
   const { daemon } = unitNames(world.home);
-  await layUnits(world.installation(), world.systemd);
-  if (pid !== undefined) await endDaemon(pid);
+  const changed = await layUnits(world.installation(), world.systemd);
+  if (isKept && !changed) return;
+  if (pid !== undefined && !isKept) await endDaemon(pid);
   setAtBoot(world, daemon, true);
-  await mustSystemctl(world.systemd, "start the daemon", ["start", daemon]);
+  // Not `start`: that would wait for the pause which systemd makes before it tries again.
+  await mustSystemctl(world.systemd, "start the daemon", ["restart", daemon]);
 }
 
 /** Starts it in a session of its own, so that it outlives this terminal. */
 async function onItsOwn(world: World, pid: number | undefined): Promise<void> {
-  if (pid !== undefined) {
+  // Its unit, where there is one: up, or about to come up again.
+  if (pid !== undefined || laidUnits(world).length > 0) {
     const { daemon } = unitNames(world.home);
     setAtBoot(world, daemon, false);
-    await mustSystemctl(world.systemd, "stop the daemon", ["stop", daemon]);
+    if (whyUnreachable(world.systemd) === undefined)
+      await mustSystemctl(world.systemd, "stop the daemon", ["stop", daemon]);
   }
   makeFolder(world.home.log);
   const out = openSync(join(world.home.log, "daemon.out"), "a", 0o600);

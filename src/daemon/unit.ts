@@ -10,7 +10,7 @@ export async function unit(
   what: "begin" | "end",
   name: string,
 ): Promise<number> {
-  if (what === "begin") return (await systemd.begin(name)) === "go" ? 0 : held;
+  if (what === "begin") return (await systemd.begin(name, () => endOf(world, name))) === "go" ? 0 : held;
   await systemd.end(name, await endOf(world, name));
   return 0;
 }

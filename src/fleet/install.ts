@@ -1,9 +1,9 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmdirSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import { dirname, join } from "node:path";
 
 import type { Finding } from "../contract/command.ts";
-import { FleetError } from "../lib/errors.ts";
+import { FleetError, systemCode } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
 import { laidUnits, layUnits, setAtBoot } from "../supervisor/systemd/files.ts";
 import { unitNames } from "../supervisor/systemd/names.ts";
@@ -45,7 +45,10 @@ export async function install(
 
 /** Takes the units away again. Roster, conversations and records stay. */
 export async function uninstall(world: World, agents: readonly Observed[]): Promise<Finding[]> {
-  const running = agents.filter((one) => one.unit.by === "systemd" && one.unit.process !== "none");
+  const running = agents.filter(
+    ({ unit }) =>
+      unit.by === "systemd" && (unit.process !== "none" || (unit.wanted === "up" && unit.quarantined === undefined)),
+  );
   if (running.length > 0) {
     const names = running.map((one) => one.agent.name).join(", ");
     throw new FleetError("conflict", `systemd keeps ${names}; nothing was removed.`, {
@@ -58,9 +61,21 @@ export async function uninstall(world: World, agents: readonly Observed[]): Prom
   setAtBoot(world, daemon, false);
   const reachable = whyUnreachable(world.systemd) === undefined;
   if (reachable) await systemctl(world.systemd, ["stop", daemon]);
-  for (const file of files) rmSync(file, { recursive: true, force: true });
+  for (const file of files) {
+    rmSync(file, { force: true });
+    if (file.endsWith("limits.conf")) removeEmpty(dirname(file));
+  }
   if (reachable) await mustSystemctl(world.systemd, "read its units again", ["daemon-reload"]);
   return files.map((file) => ({ level: "good", text: `removed ${file}` }));
+}
+
+/** A folder that holds something more is the person's. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (systemCode(error) !== "ENOTEMPTY") throw error;
+  }
 }
 
 /** What systemd itself says of the units; it ends with a word for every line that it does not understand. */

@@ -94,12 +94,21 @@ export function lifecycle(world: World, kind: SupervisorKind, ensureDaemon: (kin
     const { state } = settled.derived;
     // The daemon may have brought it back already; that it ended is what matters here.
     if (state === "dead" || state === "stopped" || settled.unit.restarts > 0) {
-      const why = state === "dead" ? settled.derived.decided.note : "and was started again";
+      const why = state === "dead" ? await lastWord(name) : "and was started again";
       throw new FleetError("unreachable", `it ended right after its start: ${why}`, {
         hint: `mosaic fleet explain ${name}`,
       });
     }
     return `${state} after ${((world.now() - began) / 1_000).toFixed(1)} s`;
+  }
+
+  /** Its exit code is said a moment after its end: the last screen is kept first. */
+  async function lastWord(name: string): Promise<string> {
+    const look = async () => (await observe(world, name)).agents[0];
+    const said = await until(async () => ((one) => (one?.unit.exit ? one : undefined))(await look()), {
+      withinMs: 2_000,
+    });
+    return (said ?? (await look()))?.derived.decided.note ?? "no process";
   }
 
   async function stop(fleet: string, agents: readonly Observed[], tell: Tell): Promise<AgentOutcome[]> {

@@ -49,9 +49,14 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
       if (found === undefined) throw new Error("a unit that was asked for is always observed");
       return found;
     };
+    /** Its pid, once that is another than before. One look: between two it may end. */
+    const another = (name: string, before: number | undefined) => {
+      const { pid } = view(name);
+      return pid === before ? undefined : pid;
+    };
     const settled = <T>(ask: () => T | undefined) => until(ask, { withinMs: 20_000 });
     const stop = (name: string, ask = async () => {}, graceMs = 0) => supervisor.stop(name, { ask, graceMs });
-    return { root, home, supervisor, units, rig, install, view, settled, stop };
+    return { root, home, supervisor, units, rig, install, view, another, settled, stop };
   }
 
   describe(`${kind} supervisor`, () => {
@@ -94,7 +99,7 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
     });
 
     test("killing one agent's terminal server takes that agent only, and brings it back", async () => {
-      const { supervisor, view, settled, install, home } = setUp();
+      const { supervisor, view, another, settled, install, home } = setUp();
       await install("co", "exec sleep 1000");
       await install("co-1", "exec sleep 1000");
       await supervisor.start("co");
@@ -102,7 +107,7 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
       const [first, other] = [view("co").pid, view("co-1").pid];
       const server = Number(/server=(\d+)/.exec(readFileSync(agentPlace(home, "co").pid, "utf8"))?.[1]);
       process.kill(server, "SIGKILL");
-      const again = await settled(() => (view("co").pid !== first ? view("co").pid : undefined));
+      const again = await settled(() => another("co", first));
       expect(again).toBeTypeOf("number");
       expect(view("co-1").pid).toBe(other);
       expect(view("co-1").restarts).toBe(0);
@@ -157,7 +162,7 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
     });
 
     test("agents outlive the supervising process, and the next one adopts them and restarts what fell meanwhile", async () => {
-      const { supervisor, rig, view, settled, install } = setUp();
+      const { supervisor, rig, view, another, settled, install } = setUp();
       await install("co", "exec sleep 1000");
       await install("mo", "exec sleep 1000");
       await supervisor.start("co");
@@ -165,7 +170,7 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
       const [co, mo] = [view("co"), view("mo")];
       process.kill(mo.pid ?? 0, "SIGKILL");
       rig.loseDaemon();
-      await settled(() => (view("mo").pid !== undefined && view("mo").pid !== mo.pid ? true : undefined));
+      await settled(() => another("mo", mo.pid));
       expect(view("co")).toMatchObject({ pid: co.pid, restarts: 0 });
     });
 
@@ -205,14 +210,14 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
     });
 
     test("an agent that outlives its terminal is ended and comes back with one", async () => {
-      const { supervisor, root, home, view, settled, install } = setUp();
+      const { supervisor, root, home, view, another, settled, install } = setUp();
       await install("co", `trap '' HUP; : >${root}/ready; while :; do sleep 0.1; done`);
       await supervisor.start("co");
       await settled(() => existsSync(join(root, "ready")) || undefined);
       const { pid } = view("co");
       process.kill(Number(/server=(\d+)/.exec(readFileSync(agentPlace(home, "co").pid, "utf8"))?.[1]), "SIGKILL");
-      const again = await settled(() => (view("co").process === "alive" && view("co").pid !== pid ? true : undefined));
-      expect(again).toBe(true);
+      const again = await settled(() => another("co", pid));
+      expect(again).toBeTypeOf("number");
     });
 
     test("Ctrl-C in its terminal ends the agent, not its wrapper: the exit code is kept", async () => {
@@ -252,7 +257,7 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
     });
 
     test("one agent's broken record is said to be one, and takes supervision from nobody else", async () => {
-      const { supervisor, home, view, settled, install, stop } = setUp();
+      const { supervisor, home, view, another, settled, install, stop } = setUp();
       for (const broken of ["{", '{"want":"up"}']) {
         await install("aa", "exec sleep 1000");
         await install("zz", "exec sleep 1000");
@@ -261,7 +266,7 @@ export function supervisorSuite(kind: string, rigOf: (home: Home) => Rig): void 
         writeFileSync(agentPlace(home, "aa").unit, broken);
         expect(view("aa").readable).toBe(false);
         process.kill(before.pid ?? 0, "SIGKILL");
-        await settled(() => (view("zz").pid !== undefined && view("zz").pid !== before.pid ? true : undefined));
+        await settled(() => another("zz", before.pid));
         expect(view("zz").process).toBe("alive");
         // Whatever its record says, a person can stop it and start it again.
         expect(await stop("aa")).toBe("already");

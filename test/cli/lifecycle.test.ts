@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
@@ -139,6 +139,16 @@ test("one agent that fails hides nobody: the others start, the daemon watches, a
   expect(started.out).toMatch(/mos +started.*\nbad +failed +it ended right after its start.*\nco +started/);
   expect(rig.daemonPid()).toBeTypeOf("number");
   expect((await rig.agent("co")).state).toBe("running");
+});
+
+test("an agent that ends at once is reported with its exit code, however long its last screen takes", async () => {
+  const rig = makeRig();
+  // What the launch wrapper keeps the last screen with, on a machine that has much to do.
+  mkdirSync(join(rig.root, "slow"));
+  writeFileSync(join(rig.root, "slow", "tmux"), "#!/bin/sh\nsleep 0.7\n", { mode: 0o755 });
+  const env = `env: { PATH: "${rig.root}/slow:/usr/bin:/bin" }, restart: never`;
+  rig.roster(rosterOf(mos, worker("co", "exit 9").replace(" }", `, ${env} }`)));
+  expect((await rig.fleet("start")).out).toMatch(/co +failed +it ended right after its start: .*exit code was 9/);
 });
 
 test("who left the roster while it was down is shown, stopped by apply, and not started again", async () => {

@@ -3,7 +3,8 @@
 # systemd. Needs root. Usage: manager.sh COMMAND [ARGUMENT…]; its exit code is the command's.
 #
 # The manager lives in a cgroup and in namespaces of its own, without a network: outside of them one that is started by root would take
-# every process of the machine for its own and move it. All of it is gone when the command has ended.
+# every process of the machine for its own and move it. All of it is gone when the command has ended, and when this script has, however
+# it ends; only after a kill -9 an empty cgroup is left, which the next run removes.
 set -eu
 uid=4242 user=mosaic-test
 
@@ -12,14 +13,33 @@ if [ "${1:-}" != --inside ]; then
   [ -e $root/cgroup.controllers ] || root=$root/unified
   [ -e $root/cgroup.controllers ] || { echo "cgroup v2 is not mounted here" >&2; exit 125; }
   group=$root/mosaic-test.$$
+  # Inner groups go first; one that is not empty stays.
+  remove() { find "$1" -depth -type d -exec rmdir {} + 2>/dev/null || true; }
+  for old in $root/mosaic-test.*; do [ -e "/proc/${old##*.}" ] || remove "$old"; done
   mkdir "$group"
-  code=0
+  clean() {
+    # Ending it ends all inside: it is the parent of their first process.
+    [ -z "${inside:-}" ] || kill -KILL "$inside" 2>/dev/null || true
+    for _ in $(seq 100); do
+      remove "$group"
+      [ -e "$group" ] || break
+      sleep 0.05
+    done
+    # A home with a long path has its sockets there. Another run's are not touched.
+    compgen -G "$root/mosaic-test.*" >/dev/null || find /tmp -maxdepth 1 -uid $uid -exec rm -rf {} + || true
+  }
+  trap clean EXIT
+  for name in INT:130 TERM:143 HUP:129; do trap "exit ${name#*:}" "${name%:*}"; done
+  # In the background, since a shell hears of signals only between two commands; its input stays the caller's.
   (
     echo $BASHPID >"$group/cgroup.procs"
-    exec unshare --net --mount --pid --fork --cgroup --ipc --uts --propagation private --kill-child bash "$0" --inside "$@"
-  ) || code=$?
-  # Empty now; inner groups go first.
-  find "$group" -depth -type d -exec rmdir {} + 2>/dev/null || true
+    exec setpriv --pdeathsig KILL unshare --net --mount --pid --fork --cgroup --ipc --uts --propagation private --kill-child \
+      bash "$0" --inside "$@"
+  ) <&0 &
+  inside=$!
+  code=0
+  wait $inside || code=$?
+  inside=
   exit $code
 fi
 shift

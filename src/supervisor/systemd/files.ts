@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import type { Limits } from "../../contract/agent.ts";
@@ -10,16 +19,16 @@ import { daemonText, limitsText, templateText, type Installation } from "./unit-
 
 /**
  * Writes whatever of the units is not as it should be, and lets systemd read them again where something was. One at a
- * time: whoever comes second finds everything written and read.
+ * time: whoever comes second finds everything written and read. True where something was written.
  */
 export async function layUnits(
   of: Installation,
   at: UserSystemd,
   agent?: { name: string; limits: Limits },
-): Promise<void> {
+): Promise<boolean> {
   const { home } = of;
   const names = unitNames(home);
-  await withLock(join(home.locks, "systemd.lock"), { what: "systemd's units", patienceMs: 60_000 }, async () => {
+  return withLock(join(home.locks, "systemd.lock"), { what: "systemd's units", patienceMs: 60_000 }, async () => {
     let changed = lay(join(home.units, names.template), templateText(of), 0o644);
     changed = lay(join(home.units, names.daemon), daemonText(of), 0o644) || changed;
     if (agent !== undefined) {
@@ -27,6 +36,7 @@ export async function layUnits(
       changed = lay(dropIn, limitsText(agent.limits), 0o644) || changed;
     }
     if (changed) await mustSystemctl(at, "read its units again", ["daemon-reload"]);
+    return changed;
   });
 }
 
@@ -42,7 +52,7 @@ export function setAtBoot({ home }: Pick<Installation, "home">, unit: string, at
   symlinkSync(to, link);
 }
 
-/** Every file of this home's units that exists. */
+/** Every file of this home's units that exists. What a person added to them is theirs. */
 export function laidUnits({ home }: Pick<Installation, "home">): string[] {
   const names = unitNames(home);
   const isOurs = (file: string) =>
@@ -51,7 +61,8 @@ export function laidUnits({ home }: Pick<Installation, "home">): string[] {
     existsSync(folder)
       ? readdirSync(folder)
           .filter(isOurs)
-          .map((file) => join(folder, file))
+          .map((file) => (file.endsWith(".d") ? join(folder, file, "limits.conf") : join(folder, file)))
+          .filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined)
       : [];
   return [...inFolder(home.units), ...inFolder(join(home.units, "default.target.wants"))];
 }

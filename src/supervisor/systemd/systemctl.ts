@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 
 import { FleetError } from "../../lib/errors.ts";
@@ -9,6 +9,12 @@ export interface UserSystemd {
   /** `/run/user/UID`, or what XDG_RUNTIME_DIR says. */
   runtimeDir: string;
   path: string;
+}
+
+/** That folder: what the environment says, unless it is another user's (as after `su`), who keeps none of our agents. */
+export function runtimeDirOf(said: string | undefined, uid: number): string {
+  const own = said !== undefined && statSync(said, { throwIfNoEntry: false })?.uid === uid;
+  return own ? said : `/run/user/${uid}`;
 }
 
 /** Runs `systemctl --user`. */

@@ -40,6 +40,9 @@ const call = ({ mosaic, home }: Installation, ...args: string[]) => [...mosaic, 
  * The template of all agents: each has a terminal server, a cgroup and a fate of its own.
  * - tmux always ends with 0, so only `always` restarts; the roster's rule and the waits between are kept by `begin`.
  * - Where that cannot run (its Node is gone), the agent is started as it was launched last.
+ * - systemd would guess which process to watch, and cannot where the agent has put something aside by then: it would
+ *   end unseen. So the terminal server is named, and before ExecStart ends: nobody hears of a later word while systemd
+ *   reads its units again.
  * - Without a draining stop, `mixed` would hang up and then kill: work lost. The limit on starts is a second net.
  */
 export function templateText(of: Installation): string {
@@ -51,6 +54,20 @@ export function templateText(of: Installation): string {
   const env = Object.entries(of.env).map(([key, value]) => `${key}=${value}`);
   // Only our own word holds the agent; a fault of ours (a damaged file, a missing module) must not.
   const guarded = `"$@"; [ $? -ne ${held} ]`;
+  const opened = 'file=$1; shift; pid=$("$@") && echo "$pid" >"$file"';
+  const open = [
+    "/bin/sh",
+    "-c",
+    opened,
+    "mosaic",
+    place.server,
+    of.tmux,
+    ...opener,
+    ";",
+    "display-message",
+    "-p",
+    "#{pid}",
+  ];
   const isThere = '. "$1" && kill -0 "$pid" || exit 0; shift; exec "$@"';
   return `# Written by mosaic fleet; edits are lost. Add to it with: systemctl --user edit
 [Unit]
@@ -60,10 +77,11 @@ StartLimitBurst=12
 
 [Service]
 Type=forking
+PIDFile=${place.server.replaceAll("%", "%%").replaceAll(instance, "%i")}
 Slice=mosaic.slice
 EnvironmentFile=-${of.home.environment.replaceAll("%", "%%")}
 ExecCondition=${line(["/bin/sh", "-c", guarded, "mosaic", ...call(of, "fleet", "unit", "begin", instance)])}
-ExecStart=${line(["/usr/bin/env", "-i", ...env, of.tmux, ...opener])}
+ExecStart=${line(["/usr/bin/env", "-i", ...env, ...open])}
 ExecStop=-${line(["/bin/sh", "-c", isThere, "mosaic", place.pid, ...call(of, "fleet", "unit", "end", instance)])}
 KillMode=mixed
 Restart=always
@@ -77,13 +95,15 @@ WantedBy=default.target
 `;
 }
 
-/** The daemon's unit. Agents are none of its processes, and must not become any by an accident. */
+/**
+ * The daemon's unit. Agents are none of its processes, and must not become any by an accident. It is never given up: one
+ * that was called by hand may hold its place for a day.
+ */
 export function daemonText(of: Installation): string {
   return `# Written by mosaic fleet; edits are lost. Add to it with: systemctl --user edit
 [Unit]
 Description=Mosaic Fleet daemon (${of.home.root.replaceAll("%", "%%")})
-StartLimitIntervalSec=60
-StartLimitBurst=10
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec
@@ -91,7 +111,7 @@ EnvironmentFile=-${of.home.environment.replaceAll("%", "%%")}
 ExecStart=${line(call(of, "fleet", "serve"))}
 KillMode=process
 Restart=always
-RestartSec=1
+RestartSec=5
 TimeoutStopSec=20
 
 [Install]
