@@ -197,6 +197,20 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
       .addHelpText("after", examples(`inbox ${what} 3f2a`))
       .action(async (id, options) => done(await (await import("./inbox.ts")).change(context, what, id, options)));
   }
+  const approvals = fleet
+    .command("approvals")
+    .description("what agents wait to be allowed")
+    .option(...jsonFlag)
+    .addHelpText("after", examples("approvals", "approvals allow coder/3"))
+    .action(async (options) => done(await (await import("./approvals.ts")).approvals(context, options)));
+  for (const decision of ["allow", "deny"] as const) {
+    approvals
+      .command(decision)
+      .description(decision === "allow" ? "allow it this once" : "deny it")
+      .argument("<id>", "AGENT/ID as listed, or how that begins")
+      .addHelpText("after", examples(`approvals ${decision} coder/3`, `approvals ${decision} coder`))
+      .action(async (id) => done(await (await import("./approvals.ts")).decide(context, decision, id)));
+  }
   fleet
     .command("interrupt")
     .description("end an agent's running turn")

@@ -11,6 +11,8 @@ export type Command = { by: Asker } & (
   | { do: "start" | "stop" | "restart"; agents: readonly string[] | "all" }
   | ({ do: "send" } & Sending)
   | { do: "retry" | "cancel"; message: string }
+  /** `id` is a permission's, or how `AGENT/ID` begins. */
+  | { do: "answer"; id: string; decision: "allow" | "deny" }
   | { do: "interrupt"; agent: string }
   | { do: "apply" | "install" | "uninstall" }
 );
@@ -59,9 +61,21 @@ export interface Finding {
   next?: string;
 }
 
+/** Something that an agent waits to be allowed. Without an id only its own terminal can answer it. */
+export interface Approval {
+  agent: string;
+  id: string | null;
+  what: string;
+  cwd: string | null;
+  reason: string | null;
+  /** Since when it waits. */
+  at: string;
+}
+
 export type Outcome =
   | { did: "send" | "retry" | "cancel"; messages: Message[] }
   | { did: "interrupt"; agent: string; note: string }
+  | { did: "answer"; approval: Approval; decision: "allow" | "deny" }
   | { did: "start" | "stop" | "restart" | "apply"; agents: AgentOutcome[] }
   | { did: "install" | "uninstall"; findings: Finding[] };
 

@@ -20,7 +20,7 @@ import { pump } from "./pump.ts";
  * How often units that nobody else looks after are looked at. An end rings at once; only a terminal that is taken away
  * together with its wrapper leaves no event behind, but a missing process.
  */
-const lookMs = 1_000;
+const lookMs = 2_000;
 /** How long a harness may take to answer for its beat. */
 const answerMs = 500;
 

@@ -3,6 +3,7 @@ import { harnessOf } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { pause } from "../lib/wait.ts";
 import type { SupervisorKind } from "../supervisor/supervisor.ts";
+import { answerApproval } from "./approvals.ts";
 import { isAgentToken } from "./credentials.ts";
 import { install, uninstall } from "./install.ts";
 import { asLaunched, deskOf } from "./launch.ts";
@@ -77,6 +78,10 @@ export function inProcess(
       }
       case "stop":
         return { did: "stop", agents: await life.stop(fleet, chosen(command.agents), tell) };
+      case "answer": {
+        const approval = await answerApproval(world, fleet, seen.agents, command);
+        return { did: "answer", approval, decision: command.decision };
+      }
       case "install":
         return {
           did: "install",

@@ -7,6 +7,15 @@ const person: Asker = { kind: "person" };
 const agent = (name: string): Asker => ({ kind: "agent", name, token: "t" });
 const all = ["mos", "co"];
 
+test("no agent gives a permission, the orchestrator neither", () => {
+  for (const role of ["orchestrator", "worker"] as const) {
+    const by = { kind: "agent", name: "mos", token: "t" } as const;
+    expect(() => judge({ by, do: "answer", id: "co/1", decision: "allow" }, { role }, ["mos", "co"])).toThrow(
+      "a person's to give",
+    );
+  }
+});
+
 test("a person may all; whoever has no standing may nothing", () => {
   const commands: Command[] = [
     { by: person, do: "stop", agents: "all" },

@@ -25,6 +25,7 @@ export function judge(command: Command, standing: Standing | undefined, everyAge
   }
   // Whose message it is, the use case knows.
   if (command.do === "retry" || command.do === "cancel") return undefined;
+  if (command.do === "answer") return refuse("a permission is a person's to give");
   if (command.do === "install" || command.do === "uninstall")
     return refuse("what the machine does at boot is a person's affair");
   if (standing.role !== "orchestrator") return refuse(`a worker may send and look, not ${command.do}`);

@@ -66,7 +66,14 @@ describe.skipIf(codexBin === "")("Codex's channel, for real", () => {
       const waiting = await rig.agent("mos");
       expect([waiting.state, waiting.why]).toEqual(["waiting-permission", "waitingOnApproval"]);
       expect(existsSync(file)).toBe(false);
-      await codex.answer?.(desk, asked?.id ?? "", decision);
+      const listed = await rig.fleet("approvals");
+      expect([listed.out, listed.err]).toEqual([
+        expect.stringMatching(new RegExp(`mos/\\S+ +\\S+ +.*touch ${decision}.* May I\\?`)),
+        `Next: mosaic fleet approvals allow mos/${asked?.id}   (or deny)\n`,
+      ]);
+      expect((await rig.fleet("approvals", decision, "co")).code).toBe(3);
+      const answered = await rig.fleet("approvals", decision, "mos");
+      expect([answered.code, answered.err]).toEqual([0, expect.stringContaining(`touch ${decision}`)]);
       await screenShows(rig, `over ${decision}`);
       await isIdle(rig);
       expect(existsSync(file)).toBe(decision === "allow");
@@ -74,6 +81,7 @@ describe.skipIf(codexBin === "")("Codex's channel, for real", () => {
         "Press enter to",
       );
       await expect(codex.answer?.(desk, asked?.id ?? "", decision)).rejects.toThrow("any more");
+      expect((await rig.fleet("approvals", decision, "mos")).code).toBe(3);
     }
   });
 

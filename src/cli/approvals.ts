@@ -1,0 +1,45 @@
+import { openApprovals } from "../fleet/approvals.ts";
+import { observe } from "../fleet/observe.ts";
+import { age, painter, table, tame } from "../lib/text.ts";
+import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
+
+/** `approvals`: what agents wait to be allowed. */
+export async function approvals(context: Context, options: { json?: true | undefined }): Promise<number> {
+  const { world } = context;
+  const { roster, agents } = await observe(world);
+  const open = await openApprovals(world, roster.fleet, agents);
+  if (options.json) {
+    printJson(context, { version: 1, approvals: open });
+    return 0;
+  }
+  if (open.length === 0) {
+    context.err("No agent waits for a permission.\n");
+    return 0;
+  }
+  const paint = painter(context.color);
+  const now = world.now();
+  const head = ["ID", "AGE", "WHAT", "WHY"].map((word) => paint("bold", word));
+  const rows = open.map((one) => [
+    one.id === null ? `${one.agent} (in its terminal)` : `${one.agent}/${one.id}`,
+    age(Math.max(0, now - Date.parse(one.at))),
+    tame(one.what).replaceAll(/\s+/g, " "),
+    tame(one.reason ?? "-"),
+  ]);
+  context.out(table([head, ...rows], context.columns));
+  const first = open.find((one) => one.id !== null);
+  const inTerminal = open.find((one) => one.id === null);
+  if (first !== undefined) context.err(`Next: mosaic fleet approvals allow ${first.agent}/${first.id}   (or deny)\n`);
+  if (inTerminal !== undefined) context.err(`Next: mosaic fleet attach ${inTerminal.agent}\n`);
+  return 0;
+}
+
+/** `approvals allow`, `approvals deny`. */
+export async function decide(context: Context, decision: "allow" | "deny", id: string): Promise<number> {
+  const outcome = await context.control.run({ by: context.by, do: "answer", id, decision });
+  if (outcome.did === "answer") {
+    const { agent, what } = outcome.approval;
+    context.err(`${agent} ${decision === "allow" ? "may" : "may not"}: ${tame(what)}\n`);
+  }
+  return 0;
+}

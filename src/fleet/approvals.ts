@@ -1,0 +1,69 @@
+import type { Approval } from "../contract/command.ts";
+import { harnessOf } from "../harness/index.ts";
+import { FleetError } from "../lib/errors.ts";
+import { asLaunched, deskOf } from "./launch.ts";
+import type { Observed } from "./observe.ts";
+import type { World } from "./world.ts";
+
+/**
+ * Everything that agents wait to be allowed, the oldest first. An agent whose harness cannot be answered from outside is
+ * listed too, without an id: its own terminal is the place.
+ */
+export async function openApprovals(world: World, fleet: string, agents: readonly Observed[]): Promise<Approval[]> {
+  const found = await Promise.all(
+    agents.filter((one) => one.derived.state === "waiting-permission").map((one) => ofAgent(world, fleet, one)),
+  );
+  return found.flat().toSorted((a, b) => a.at.localeCompare(b.at));
+}
+
+async function ofAgent(world: World, fleet: string, one: Observed): Promise<Approval[]> {
+  const agent = asLaunched(world, one);
+  const harness = await harnessOf(agent.runtime);
+  const { evidence, why } = one.status;
+  const unanswerable = {
+    agent: agent.name,
+    id: null,
+    what: why ?? "a permission question",
+    cwd: null,
+    reason: null,
+    at: evidence.at ?? new Date(world.now()).toISOString(),
+  };
+  if (harness.permissions === undefined || harness.answer === undefined) return [unanswerable];
+  // A kind of question that the adapter cannot answer, or one that was answered just now.
+  const open = await harness.permissions(deskOf(world, fleet, agent)).catch(() => undefined);
+  if (open === undefined) return [unanswerable];
+  return open.map(({ id, what, cwd, reason, at }) => ({
+    agent: agent.name,
+    id,
+    what,
+    cwd: cwd ?? null,
+    reason: reason ?? null,
+    at: new Date(at).toISOString(),
+  }));
+}
+
+/** Answers the one question with that id, or beginning so; the first answer, here or in the terminal, is the one that counts. */
+export async function answerApproval(
+  world: World,
+  fleet: string,
+  agents: readonly Observed[],
+  { id, decision }: { id: string; decision: "allow" | "deny" },
+): Promise<Approval> {
+  const open = await openApprovals(world, fleet, agents);
+  const exact = open.filter((one) => one.id === id || `${one.agent}/${one.id ?? ""}` === id || one.agent === id);
+  const [found, second] = exact.length > 0 ? exact : open.filter((one) => `${one.agent}/${one.id}`.startsWith(id));
+  if (found === undefined || second !== undefined || id === "") {
+    const why = second === undefined ? "Nothing that an agent waits for begins with" : "More than one begins with";
+    throw new FleetError("not-found", `${why} ${JSON.stringify(id)}.`, { hint: "mosaic fleet approvals" });
+  }
+  if (found.id === null) {
+    throw new FleetError("conflict", `${found.agent} can be answered in its own terminal only.`, {
+      hint: `mosaic fleet attach ${found.agent}`,
+    });
+  }
+  const one = agents.find(({ agent }) => agent.name === found.agent) as Observed;
+  const agent = asLaunched(world, one);
+  await (await harnessOf(agent.runtime)).answer?.(deskOf(world, fleet, agent), found.id, decision);
+  world.log({ agent: agent.name, event: `permission-${decision}`, note: `${found.id}: ${found.what}` });
+  return found;
+}
