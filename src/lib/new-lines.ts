@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 
 /** How far a file that grows has been read. */
-export interface Read {
+interface Read {
   inode: number;
   /** Where the last whole line ended. */
   end: number;
@@ -39,4 +39,25 @@ export function newLines(
   } finally {
     closeSync(handle);
   }
+}
+
+/**
+ * What is known from files that grow, each read on from where it was read last: they are asked for once a second, and
+ * most of the time nothing is new. `learn` is told every line; a file that began anew is known anew.
+ */
+export function follower<T>(
+  most: number,
+  begin: () => T,
+  learn: (known: T, line: string) => void,
+): (file: string) => T | undefined {
+  const followed = new Map<string, { known: T; read: Read }>();
+  return (file) => {
+    const before = followed.get(file);
+    const got = newLines(file, before?.read, most);
+    if (got === undefined) return undefined;
+    const known = before === undefined || got.anew ? begin() : before.known;
+    for (const line of got.lines) learn(known, line);
+    followed.set(file, { known, read: got.read });
+    return known;
+  };
 }

@@ -2,29 +2,12 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Agent } from "../../src/contract/agent.ts";
-import type { Desk } from "../../src/harness/harness.ts";
 import { until } from "../../src/lib/wait.ts";
-import { tmuxTerminal } from "../../src/terminal/tmux.ts";
 import type { LoggedAsk } from "../model/ledger.ts";
 import type { ScriptedModel } from "../model/server.ts";
 import type { Rig } from "../rig.ts";
 
 export const claudeBin = process.env["MOSAIC_TEST_CLAUDE"] ?? "";
-export const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
-
-/** What an adapter is handed, for what the command line does not reach. */
-export const deskOf = (rig: Rig, name: string): Desk => ({
-  agent: { name, workdir: join(rig.root, "work") } as Agent,
-  fleet: "acme",
-  place: rig.place(name),
-  beat: { path: join(rig.home.run, `${name}.hb`), intervalS: 15 },
-  terminal,
-  env: { HOME: rig.root },
-  node: process.execPath,
-  mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "", codexOpener: "" },
-});
 
 /** Fails loudly where a sign does not come. */
 export async function sign<T>(

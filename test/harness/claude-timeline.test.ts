@@ -12,7 +12,8 @@ import { wordOf } from "../../src/harness/claude/word.ts";
 import { claudeEnv } from "../model/claude-home.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf } from "../rig.ts";
-import { claudeBin, deskOf, sign, signsOf } from "./claude-rig.ts";
+import { claudeBin, sign, signsOf } from "./claude-rig.ts";
+import { deskOf } from "./desk.ts";
 import { timeline } from "./timeline.ts";
 
 let model: ScriptedModel;

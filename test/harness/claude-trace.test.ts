@@ -11,7 +11,8 @@ import { claudeEnv } from "../model/claude-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf } from "../rig.ts";
-import { claudeBin, deskOf, sign, signsOf } from "./claude-rig.ts";
+import { claudeBin, sign, signsOf } from "./claude-rig.ts";
+import { deskOf } from "./desk.ts";
 import { freshTrace, killedSender } from "./senders.ts";
 
 let model: ScriptedModel;

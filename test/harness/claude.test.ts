@@ -13,7 +13,9 @@ import { claudeEnv } from "../model/claude-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { framed, makeRig, rosterOf, type Rig } from "../rig.ts";
-import { claudeBin, deskOf, terminal } from "./claude-rig.ts";
+import { hundredTexts } from "../texts.ts";
+import { claudeBin } from "./claude-rig.ts";
+import { deskOf, terminal } from "./desk.ts";
 
 let model: ScriptedModel;
 beforeAll(async () => {
@@ -118,22 +120,7 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
 
   test("100 messages, of every shape, each with Claude Code's receipt: each is there once, byte for byte, in order", async () => {
     const rig = await setUp();
-    const odd = [
-      "/help",
-      "!rm -rf x",
-      "#tag",
-      "@file",
-      "-t",
-      "a;b;",
-      "{x} #{pane} #(id) %i",
-      "tab\tand\nlines\n\nend",
-      "naïve 世界 🎉",
-      "Enter C-c Escape",
-      "\u001b[31mred",
-      "x".repeat(100_000),
-      " spaces ",
-    ];
-    const texts = [...odd, ...Array.from({ length: 100 - odd.length }, (_, n) => `message ${n} ${"y".repeat(n * 3)}`)];
+    const texts = hundredTexts();
     // By the product's own command: Claude Code takes 30 from one sender at once and then one every two seconds.
     for (const text of texts) {
       const sent = await rig.mosaic(["fleet", "send", "mos", "-"], { input: text });

@@ -14,7 +14,8 @@ import { readSession } from "../../src/harness/codex/session.ts";
 import { until } from "../../src/lib/wait.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, type Rig } from "../rig.ts";
-import { agentOf, codexBin, conversation, deskOf, isIdle, screenShows, setUp, terminal } from "./codex-rig.ts";
+import { agentOf, codexBin, conversation, isIdle, screenShows, setUp } from "./codex-rig.ts";
+import { deskOf, terminal } from "./desk.ts";
 
 let model: ScriptedModel;
 beforeAll(async () => {

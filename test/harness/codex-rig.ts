@@ -1,20 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 
 import { expect } from "vitest";
 
-import type { Agent } from "../../src/contract/agent.ts";
 import { readSession } from "../../src/harness/codex/session.ts";
 import { readRollout } from "../../src/harness/codex/transcript.ts";
-import type { Desk } from "../../src/harness/harness.ts";
 import { until } from "../../src/lib/wait.ts";
-import { tmuxTerminal } from "../../src/terminal/tmux.ts";
 import { writeCodexHome } from "../model/codex-home.ts";
 import { makeRig, rosterOf, type Rig } from "../rig.ts";
+import { terminal } from "./desk.ts";
 
 /** What the tests of Codex share: a fleet of real Codex agents on the scripted model, and looks behind mosaic's back. */
 export const codexBin = process.env["MOSAIC_TEST_CODEX"] ?? "";
-export const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
 
 export const agentOf = (name: string, more = ""): string =>
   `{ name: ${name}, role: ${name === "mos" ? "orchestrator" : "worker"}, runtime: codex, workdir: ~/work${more} }`;
@@ -33,18 +29,6 @@ export async function setUp(url: string, ...agents: string[]): Promise<Rig> {
   expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
   return rig;
 }
-
-export const deskOf = (rig: Rig, name: string): Desk => ({
-  agent: { name } as Agent,
-  fleet: "acme",
-  place: rig.place(name),
-  beat: { path: join(rig.home.run, `${name}.hb`), intervalS: 15 },
-  terminal,
-  env: { HOME: rig.root },
-  node: process.execPath,
-  mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "", codexOpener: "" },
-});
 
 /** The conversation as Codex itself wrote it down. */
 export const conversation = (rig: Rig, name: string, who: "user" | "agent"): string[] =>

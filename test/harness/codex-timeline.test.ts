@@ -10,7 +10,8 @@ import { readSession } from "../../src/harness/codex/session.ts";
 import { look } from "../../src/harness/codex/state.ts";
 import { until } from "../../src/lib/wait.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import { agentOf, codexBin, conversation, deskOf, layRig, screenShows, terminal, typeKeys } from "./codex-rig.ts";
+import { agentOf, codexBin, conversation, layRig, screenShows, typeKeys } from "./codex-rig.ts";
+import { deskOf, terminal } from "./desk.ts";
 import { timeline } from "./timeline.ts";
 
 let model: ScriptedModel;

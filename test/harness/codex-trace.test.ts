@@ -9,7 +9,8 @@ import { writeCodexHome } from "../model/codex-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf } from "../rig.ts";
-import { sign, terminal } from "./claude-rig.ts";
+import { sign } from "./claude-rig.ts";
+import { terminal } from "./desk.ts";
 import { freshTrace } from "./senders.ts";
 
 const codexBin = process.env["MOSAIC_TEST_CODEX"] ?? "";

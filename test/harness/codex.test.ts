@@ -11,17 +11,18 @@ import { until } from "../../src/lib/wait.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { framed, type Rig } from "../rig.ts";
+import { hundredTexts } from "../texts.ts";
 import {
   agentOf,
   answered,
   codexBin,
   conversation,
-  deskOf,
   isIdle,
   screenShows,
   setUp as layAndStart,
   typeKeys,
 } from "./codex-rig.ts";
+import { deskOf } from "./desk.ts";
 
 let model: ScriptedModel;
 beforeAll(async () => {
@@ -58,22 +59,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
 
   test("100 messages, of every shape, each with Codex's receipt: each is there once, byte for byte, in order", async () => {
     const rig = await setUp();
-    const odd = [
-      "/help",
-      "!rm -rf x",
-      "#tag",
-      "@file",
-      "-t",
-      "a;b;",
-      "{x} #{pane} #(id) %i",
-      "tab\tand\nlines\n\nend",
-      "naïve 世界 🎉",
-      "Enter C-c Escape",
-      "\u001b[31mred",
-      "x".repeat(100_000),
-      " spaces ",
-    ];
-    const texts = [...odd, ...Array.from({ length: 100 - odd.length }, (_, n) => `message ${n} ${"y".repeat(n * 3)}`)];
+    const texts = hundredTexts();
     for (const [at, text] of texts.entries()) {
       const receipt = await codex.submit(deskOf(rig, "mos"), { id: `m${at}`, text, mode: "next" });
       expect(["delivered", "queued"]).toContain(receipt.state);

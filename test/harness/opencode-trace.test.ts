@@ -9,7 +9,8 @@ import { writeOpencodeHome } from "../model/opencode-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf } from "../rig.ts";
-import { sign, terminal } from "./claude-rig.ts";
+import { sign } from "./claude-rig.ts";
+import { terminal } from "./desk.ts";
 import { freshTrace } from "./senders.ts";
 
 const opencodeBin = process.env["MOSAIC_TEST_OPENCODE"] ?? "";

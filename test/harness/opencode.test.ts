@@ -5,21 +5,19 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
-import type { Agent } from "../../src/contract/agent.ts";
-import type { Desk } from "../../src/harness/harness.ts";
 import { opencode } from "../../src/harness/opencode/opencode.ts";
 import { answer, permissions } from "../../src/harness/opencode/permissions.ts";
 import { readSession } from "../../src/harness/opencode/session.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { quote } from "../../src/lib/quote.ts";
-import { tmuxTerminal } from "../../src/terminal/tmux.ts";
 import { writeOpencodeHome } from "../model/opencode-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { bin, framed, makeRig, rosterOf, type Rig } from "../rig.ts";
+import { hundredTexts } from "../texts.ts";
+import { deskOf, terminal } from "./desk.ts";
 import { opencodeBin } from "./opencode-rig.ts";
 
-const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
 let model: ScriptedModel;
 beforeAll(async () => {
   model = await startScriptedModel();
@@ -39,18 +37,6 @@ async function setUp(...agents: string[]) {
   expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
   return rig;
 }
-
-const deskOf = (rig: Rig, name: string): Desk => ({
-  agent: { name } as Agent,
-  fleet: "acme",
-  place: rig.place(name),
-  beat: { path: join(rig.home.run, `${name}.hb`), intervalS: 15 },
-  terminal,
-  env: { HOME: rig.root },
-  node: process.execPath,
-  mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "", codexOpener: "" },
-});
 
 /** The conversation as OpenCode itself wrote it down. */
 const conversation = async (rig: Rig, name: string, who: "user" | "agent" | "tool"): Promise<string[]> =>
@@ -184,22 +170,7 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
 
   test("100 messages, of every shape, each with OpenCode's receipt: each is there once, byte for byte, in order", async () => {
     const rig = await setUp();
-    const odd = [
-      "/help",
-      "!rm -rf x",
-      "#tag",
-      "@file",
-      "-t",
-      "a;b;",
-      "{x} #{pane} #(id) %i",
-      "tab\tand\nlines\n\nend",
-      "naïve 世界 🎉",
-      "Enter C-c Escape",
-      "\u001b[31mred",
-      "x".repeat(100_000),
-      " spaces ",
-    ];
-    const texts = [...odd, ...Array.from({ length: 100 - odd.length }, (_, n) => `message ${n} ${"y".repeat(n * 3)}`)];
+    const texts = hundredTexts();
     for (const [at, text] of texts.entries()) {
       const receipt = await opencode.submit(deskOf(rig, "mos"), { id: `m${at}`, text, mode: "next" });
       expect(receipt.state).toBe("delivered");

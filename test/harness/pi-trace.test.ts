@@ -10,7 +10,8 @@ import { writePiHome } from "../model/pi-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf } from "../rig.ts";
-import { sign, terminal } from "./claude-rig.ts";
+import { sign } from "./claude-rig.ts";
+import { terminal } from "./desk.ts";
 import { freshTrace, killedSender } from "./senders.ts";
 
 const piBin = process.env["MOSAIC_TEST_PI"] ?? "";

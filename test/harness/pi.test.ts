@@ -7,40 +7,25 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import type { Agent } from "../../src/contract/agent.ts";
 import { parseBeat } from "../../src/contract/beat.ts";
-import type { Desk } from "../../src/harness/harness.ts";
 import { pi } from "../../src/harness/pi/pi.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
-import { tmuxTerminal } from "../../src/terminal/tmux.ts";
 import { writePiHome } from "../model/pi-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { framed, makeRig, rosterOf, type Rig } from "../rig.ts";
+import { hundredTexts } from "../texts.ts";
+import { deskOf, terminal } from "./desk.ts";
 
 /** Each version that is tested, with the folder of its command; empty where it is not in .cache/. */
 const versions = [
   { version: "0.87.1", bin: process.env["MOSAIC_TEST_PI"] ?? "" },
   { version: "1.5.2", bin: process.env["MOSAIC_TEST_PI15"] ?? "" },
 ];
-const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
 
 const agentOf = (name: string, more = "") =>
   `{ name: ${name}, role: ${name === "mos" ? "orchestrator" : "worker"}, runtime: pi, workdir: ~/work${more} }`;
-
-/** What an adapter is handed, for the cases that the CLI does not reach (an id given twice). */
-const deskOf = (rig: Rig, name: string): Desk => ({
-  agent: { name } as Agent,
-  fleet: "acme",
-  place: rig.place(name),
-  beat: { path: join(rig.home.run, `${name}.hb`), intervalS: 15 },
-  terminal,
-  env: {},
-  node: process.execPath,
-  mosaic: join(rig.home.bin, "mosaic"),
-  assets: { piExtension: "", codexOpener: "" },
-});
 
 interface Entry {
   type: string;
@@ -116,22 +101,7 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version, for real",
 
   test("100 messages, of every shape, each with Pi's receipt: each is there once, byte for byte, in order", async () => {
     const rig = await setUp();
-    const odd = [
-      "/help",
-      "!rm -rf x",
-      "#tag",
-      "@file",
-      "-t",
-      "a;b;",
-      "{x} #{pane} #(id) %i",
-      "tab\tand\nlines\n\nend",
-      "naïve 世界 🎉",
-      "Enter C-c Escape",
-      "\u001b[31mred",
-      "x".repeat(100_000),
-      " spaces ",
-    ];
-    const texts = [...odd, ...Array.from({ length: 100 - odd.length }, (_, n) => `message ${n} ${"y".repeat(n * 3)}`)];
+    const texts = hundredTexts();
     for (const [at, text] of texts.entries()) {
       const receipt = await pi.submit(deskOf(rig, "mos"), { id: `m${at}`, text, mode: "next" });
       expect(["delivered", "queued"]).toContain(receipt.state);

@@ -1,18 +1,7 @@
-const odd = [
-  "/help",
-  "!rm -rf x",
-  "#tag",
-  "@file",
-  "-t",
-  "a;b;",
-  "{x} #{pane} #(id) %i $(id) `id`",
-  "tab\tand\nlines\r\n\nend",
-  "naïve 世界 🎉 \u202eturned",
-  "Enter C-c Escape",
-  "\u001b[31mred\u0000\u0003",
-  " spaces ",
-  "\"quoted\" \\ 'too'",
-];
+import { oddTexts } from "../texts.ts";
+
+/** And what nobody should see, since a person's words are not touched. */
+const odd = [...oddTexts, "\u202eturned \u0000\u0003 carriage\r\nreturn"];
 
 /** The body of a sender's message of that number: 1 byte to 256 KiB, of every shape, the same in every run. */
 export function bodyOf(sender: string, at: number): string {

@@ -1,4 +1,4 @@
-import { newLines, type Read } from "../../lib/new-lines.ts";
+import { follower } from "../../lib/new-lines.ts";
 import { isLiving } from "../../lib/proc.ts";
 import type { Desk, Trace } from "../harness.ts";
 import { lastWords } from "./journal.ts";
@@ -6,7 +6,7 @@ import { readConversation, transcriptOf } from "./place.ts";
 import { readSession, type Session } from "./registry.ts";
 import { eventsFrom, spoolOf } from "./spool.ts";
 import { parse } from "./transcript.ts";
-import { answered, followTurns, isComplete, type Turn, type Turns } from "./turns.ts";
+import { answered, followTurns, isComplete, type Turn } from "./turns.ts";
 import { uuidOf } from "./uuid.ts";
 
 /** How far back a conversation is read at first; what comes later is read as it comes. */
@@ -59,18 +59,7 @@ function endOf(turn: Turn, session: Session | undefined, desk: Desk): Trace["end
 const living = (session: Session | undefined): Session | undefined =>
   session !== undefined && isLiving({ pid: session.pid, started: session.procStart ?? "" }) ? session : undefined;
 
-/** What is known of a transcript: it is asked for once a second, and most of the time nothing is new. */
-const followed = new Map<string, { turns: Turns; read: Read }>();
-
-function follow(file: string): Turns | undefined {
-  const before = followed.get(file);
-  const found = newLines(file, before?.read, most);
-  if (found === undefined) return undefined;
-  const turns = before === undefined || found.anew ? followTurns() : before.turns;
-  for (const line of found.lines) {
-    const row = parse(line);
-    if (row !== undefined) turns.read(row);
-  }
-  followed.set(file, { turns, read: found.read });
-  return turns;
-}
+const follow = follower(most, followTurns, (turns, line) => {
+  const row = parse(line);
+  if (row !== undefined) turns.read(row);
+});

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { newLines, type Read } from "../../lib/new-lines.ts";
+import { follower } from "../../lib/new-lines.ts";
 import { processOf } from "../../lib/proc.ts";
 import type { Desk, Trace } from "../harness.ts";
 import { readSession } from "./session.ts";
@@ -46,17 +46,7 @@ interface Turns {
   turnOf(id: string): Turn | undefined;
 }
 
-const followed = new Map<string, { turns: Turns; read: Read }>();
-
-function follow(file: string): Turns | undefined {
-  const before = followed.get(file);
-  const got = newLines(file, before?.read, most);
-  if (got === undefined) return undefined;
-  const turns = before === undefined || got.anew ? followTurns() : before.turns;
-  for (const line of got.lines) turns.read(line);
-  followed.set(file, { turns, read: got.read });
-  return turns;
-}
+const follow = follower(most, followTurns, (turns, line) => turns.read(line));
 
 interface Row {
   timestamp?: string;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-import { newLines, type Read } from "../../lib/new-lines.ts";
+import { follower } from "../../lib/new-lines.ts";
 import { isLiving } from "../../lib/proc.ts";
 import type { Desk, Trace } from "../harness.ts";
 import { endIn, type Kept } from "./ends.ts";
@@ -38,17 +38,7 @@ export function traceOf(desk: Desk, ids: readonly string[]): Map<string, Trace> 
   return found;
 }
 
-const followed = new Map<string, { known: Map<string, Known>; read: Read }>();
-
-function follow(file: string): Map<string, Known> | undefined {
-  const before = followed.get(file);
-  const got = newLines(file, before?.read, most);
-  if (got === undefined) return undefined;
-  const known = before === undefined || got.anew ? new Map<string, Known>() : before.known;
-  for (const line of got.lines) learn(known, line);
-  followed.set(file, { known, read: got.read });
-  return known;
-}
+const follow = follower(most, () => new Map<string, Known>(), learn);
 
 function learn(known: Map<string, Known>, text: string): void {
   let line: JournalLine | null;
