@@ -86,10 +86,10 @@ export function sayHow({ state, reason, mode }: Message): string {
       return "typed into its terminal; this program cannot say whether it read it";
     case "acted":
       return reason === null
-        ? "delivered: it works on it"
+        ? "delivered: it is in the conversation, and worked on"
         : `delivered, and its turn ended without an answer: ${reason}`;
     case "answered":
-      return "answered";
+      return "delivered: it is in the conversation, and answered";
     case "failed":
       return `failed: ${reason ?? "no reason is known"}`;
     case "expired":

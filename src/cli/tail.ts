@@ -16,7 +16,7 @@ export async function tail(
   options: { lines: number; json?: true | undefined },
 ): Promise<number> {
   const { world } = context;
-  const { roster, agents } = await observe(world, name).then(async (seen) =>
+  const { roster, agents } = await observe(world, { only: name }).then(async (seen) =>
     seen.agents.length > 0 ? seen : observe(world),
   );
   const one = namedAgent(agents, name);

@@ -10,6 +10,9 @@ import { Bell } from "./bell.ts";
 
 /** How often agents are asked what became of what they have, and whether they take what waits. */
 const lookMs = 1_000;
+/** How long what is over is kept, and how often that is looked at. */
+const keepMs = 90 * 86_400_000;
+const pruneEveryMs = 86_400_000;
 /** With nothing open there is nobody to ask; a message that comes in rings. */
 const restMs = 15_000;
 
@@ -19,11 +22,16 @@ export async function pump(world: World, signal: AbortSignal): Promise<void> {
   const watcher = watchMessages(world, () => bell.ring());
   // Kept open: whoever closes it last rewrites the files, which would ring again.
   let store: Store | undefined;
+  let nextPrune = 0;
   try {
     while (!signal.aborted) {
       let open = 0;
       try {
         store ??= openStore(world.home.messages);
+        if (world.now() >= nextPrune) {
+          nextPrune = world.now() + pruneEveryMs;
+          store.prune(world.now() - keepMs);
+        }
         open = await once(world, store);
       } catch (error) {
         world.log({ event: "mail-fault", note: error instanceof Error ? error.message : String(error) });

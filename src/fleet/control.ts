@@ -36,7 +36,9 @@ export function inProcess(
     },
 
     async run(command, tell = () => {}) {
-      const seen = await observe(world);
+      // Whoever delivers looks at the receiver himself; for the rest it is enough to know who is there.
+      const asking = command.do !== "send" && command.do !== "retry" && command.do !== "cancel";
+      const seen = await observe(world, { asking });
       const { by } = command;
       const asker =
         by.kind === "agent" && isAgentToken(world.home, by.name, by.token)

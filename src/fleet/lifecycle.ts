@@ -79,7 +79,7 @@ export function lifecycle(world: World, kind: SupervisorKind, ensureDaemon: (kin
     const began = world.now();
     const settled = await until(
       async () => {
-        const [one] = (await observe(world, name)).agents;
+        const [one] = (await observe(world, { only: name })).agents;
         if (one === undefined || one.derived.state === "starting" || one.derived.state === "unknown") return undefined;
         const young = one.unit.since !== undefined && world.now() - one.unit.since < firstMomentMs;
         return one.derived.state === "running" && young ? undefined : one;
@@ -104,7 +104,7 @@ export function lifecycle(world: World, kind: SupervisorKind, ensureDaemon: (kin
 
   /** Its exit code is said a moment after its end: the last screen is kept first. */
   async function lastWord(name: string): Promise<string> {
-    const look = async () => (await observe(world, name)).agents[0];
+    const look = async () => (await observe(world, { only: name })).agents[0];
     const said = await until(async () => ((one) => (one?.unit.exit ? one : undefined))(await look()), {
       withinMs: 2_000,
     });

@@ -26,10 +26,13 @@ export interface Observed {
   status: AgentStatus;
 }
 
-/** Looks at the fleet: roster, supervisor, beats, and every harness that can be asked. Starts no process. */
+/**
+ * Looks at the fleet: roster, supervisor, beats, and every harness that can be asked. Starts no process. `only` looks at
+ * one agent; without `asking` no harness is asked, for whoever wants to know who is there and not how they are.
+ */
 export async function observe(
   world: World,
-  only?: string,
+  { only, asking = true }: { only?: string; asking?: boolean } = {},
 ): Promise<{ roster: LoadedRoster; agents: Observed[]; state: FleetState }> {
   const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
   const named = new Set(roster.agents.map((agent) => agent.name));
@@ -45,7 +48,12 @@ export async function observe(
   const { kind } = chooseSupervisor(world, roster.supervisor);
   const agents = await Promise.all(
     all.map((one) =>
-      observeOne(world, roster, kind, waiting.get(one.agent.name) ?? 0, units.get(one.agent.name) as UnitView, one),
+      observeOne(
+        world,
+        { roster, kind, asking, queue: waiting.get(one.agent.name) ?? 0 },
+        units.get(one.agent.name) as UnitView,
+        one,
+      ),
     ),
   );
   return {
@@ -81,16 +89,14 @@ const nameless = (name: string): Agent => ({
 
 async function observeOne(
   world: World,
-  roster: LoadedRoster,
-  kind: SupervisorKind,
-  queue: number,
+  { roster, kind, asking, queue }: { roster: LoadedRoster; kind: SupervisorKind; asking: boolean; queue: number },
   unit: UnitView,
   { agent, managed }: { agent: Agent; managed: boolean },
 ): Promise<Observed> {
   const launched = launchedAs(world, agent.name);
   // A running agent is what it was launched as, whatever the roster says meanwhile.
   const running = unit.process === "none" ? agent : (launched?.agent ?? agent);
-  const answer = await askHarness(world, roster.fleet, running, unit);
+  const answer = asking ? await askHarness(world, roster.fleet, running, unit) : undefined;
   const now = world.now();
   const beat = readBeat(beatPath(world.home.run, agent.name), now, world.beatIntervalS);
   const facts: Facts = { unit, beat, native: answer };

@@ -26,7 +26,7 @@ export async function deliverTo(world: World, store: Store, name: string): Promi
   const lock = tryLock(join(world.home.locks, `${name}.delivery.lock`));
   if (lock === undefined) return undefined;
   try {
-    const { roster, agents } = await observe(world, name);
+    const { roster, agents } = await observe(world, { only: name });
     const [one] = agents;
     if (one === undefined) giveUp(store, name, world.now());
     else await deliver(store, name, await doorOf(world, roster.fleet, one), world.now);

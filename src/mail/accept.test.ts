@@ -28,6 +28,16 @@ test("the same id or key is the same message, and may not say something else", (
   expect(store.list({ last: 9 })).toHaveLength(1);
 });
 
+test("what was over long ago is forgotten with its history; what is open never", () => {
+  const { store, say } = setUp();
+  const [over, open] = [say({}, 1_000), say({}, 1_000)];
+  store.move(over.id, { state: "failed", closed: true }, 2_000);
+  expect(store.prune(2_000)).toBe(0);
+  expect(store.prune(2_001)).toBe(1);
+  expect([store.find(over.id), store.history(over.id)]).toEqual([undefined, []]);
+  expect(store.history(open.id)).toHaveLength(1);
+});
+
 test("an empty message and one that is too long are refused, and leave nothing", () => {
   const { store, say } = setUp();
   expect(() => say({ body: " \n" })).toThrow("empty");

@@ -55,6 +55,8 @@ export interface Store {
   /** Answers that are owed and late. */
   late(now: number): Letter[];
   nudged(id: string, dueAt: number | undefined): void;
+  /** Forgets what was over before then, with its history; answers how many. */
+  prune(before: number): number;
   /** Whether anybody else has changed anything since the last question. Costs nothing. */
   hasChanged(): boolean;
   close(): void;
@@ -129,6 +131,10 @@ function storeOn(db: DatabaseSync, path: string): Store {
     late: db.prepare("SELECT * FROM letters WHERE closed = 0 AND due_at <= ? ORDER BY seq"),
     retry: db.prepare(`UPDATE letters SET state = 'queued', reason = NULL, forced = 1, closed = 0, handed_to = NULL,
       expires_at = NULL, changed_at = ? WHERE id = ?`),
+    pruneMoves: db.prepare(
+      "DELETE FROM moves WHERE letter IN (SELECT id FROM letters WHERE closed = 1 AND changed_at < ?)",
+    ),
+    prune: db.prepare("DELETE FROM letters WHERE closed = 1 AND changed_at < ?"),
     nudged: db.prepare("UPDATE letters SET nudges = nudges + 1, due_at = ? WHERE id = ?"),
   };
   let seenVersion = -1;
@@ -247,6 +253,11 @@ function storeOn(db: DatabaseSync, path: string): Store {
     sentBetween: (from, to, since) => Number(sql.pair.get(from, to, since)?.["count"] ?? 0),
     late: (now) => sql.late.all(now).map((row) => letterOf(row)),
     nudged: (id, dueAt) => void atOnce(() => sql.nudged.run(dueAt ?? null, id)),
+    prune: (before) =>
+      atOnce(() => {
+        sql.pruneMoves.run(before);
+        return Number(sql.prune.run(before).changes);
+      }),
     hasChanged() {
       const version = Number(db.prepare("PRAGMA data_version").get()?.["data_version"]);
       const changed = version !== seenVersion;
