@@ -96,7 +96,10 @@ export function makeRig(extra: { path?: string; root?: string } = {}): Rig {
         },
         { withinMs: 30_000 },
       );
-      if (found === undefined) throw new Error(`${name} stayed ${JSON.stringify(last)}`);
+      if (found === undefined) {
+        const happened = `${(await fleet("logs", name, "-n", "20")).out}${(await fleet("explain", name)).out}`;
+        throw new Error(`${name} stayed ${JSON.stringify(last)}\n${happened}`);
+      }
       return found;
     },
     async insist(name, text) {

@@ -234,6 +234,31 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     expect((await conversation(rig, "mos", "user")).filter((text) => text === "given again")).toHaveLength(1);
   });
 
+  test("kill -9 before its first message is in the conversation it has begun to write: it begins again under the same id", async () => {
+    const rig = await setUp();
+    expect((await rig.fleet("ask", "mos", "hello")).code).toBe(0);
+    const { session_id: id } = await rig.agent("mos");
+    await rig.fleet("stop");
+    const folder = join(rig.root, ".claude", "projects");
+    const file = readdirSync(folder)
+      .map((name) => join(folder, name, `${id}.jsonl`))
+      .find((path) => existsSync(path));
+    // What such a kill leaves: Claude Code has noted that it was told something, and not yet that it was said.
+    const rows = readFileSync(file ?? "", "utf8").split("\n");
+    writeFileSync(
+      file ?? "",
+      `${rows
+        .slice(
+          0,
+          rows.findIndex((row) => row.includes('"type":"user"')),
+        )
+        .join("\n")}\n`,
+    );
+    expect((await rig.fleet("start")).code).toBe(0);
+    expect(await rig.agent("mos")).toMatchObject({ state: "idle", session_id: id });
+    expect((await rig.fleet("ask", "mos", "hello again")).code).toBe(0);
+  });
+
   test("a frozen Claude Code is unknown at once, and one that hangs does not answer", async () => {
     const rig = await setUp();
     const { pid } = await rig.agent("mos");

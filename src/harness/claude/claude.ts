@@ -178,12 +178,16 @@ const quiet = { CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1", DISABLE_AUTOUPDAT
 
 /**
  * Begins the conversation or resumes it. Decided in the terminal at each launch, by whether Claude Code has written it
- * down: it refuses the one for a conversation that exists, and the other for one that does not.
+ * down: it refuses the one for a conversation that exists, and the other for one that does not. A file in which nobody
+ * has said anything (killed before its first message was in there) is refused by both, so it is put aside.
  */
 const resumeOrBegin = `config=$1 id=$2
 shift 2
 how=--session-id
-for file in "$config"/projects/*/"$id".jsonl; do [ ! -s "$file" ] || how=--resume; done
+for file in "$config"/projects/*/"$id".jsonl; do
+  [ -s "$file" ] || continue
+  if [ -n "$(sed -n '/"type":"user"/{s/.*/said/p;q;}' "$file")" ]; then how=--resume; else mv -f "$file" "$file.unbegun"; fi
+done
 program=$1
 shift
 exec "$program" "$@" "$how" "$id"`;
