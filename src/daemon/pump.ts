@@ -3,6 +3,7 @@ import { basename } from "node:path";
 
 import { deliverTo } from "../fleet/post.ts";
 import type { World } from "../fleet/world.ts";
+import { pause } from "../lib/wait.ts";
 import { remind } from "../mail/owed.ts";
 import { openStore, type Store } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
@@ -10,6 +11,8 @@ import { Bell } from "./bell.ts";
 
 /** How often agents are asked what became of what they have, and whether they take what waits. */
 const lookMs = 1_000;
+/** How long the end of the daemon waits for what is on its way. */
+const endMs = 5_000;
 /** How long what is over is kept, and how often that is looked at. */
 const keepMs = 90 * 86_400_000;
 const pruneEveryMs = 86_400_000;
@@ -23,6 +26,8 @@ export async function pump(world: World, signal: AbortSignal): Promise<void> {
   // Kept open: whoever closes it last rewrites the files, which would ring again.
   let store: Store | undefined;
   let nextPrune = 0;
+  /** To whom something is just being brought: one agent's slowness (Claude takes only so much at a time) is nobody else's. */
+  const delivering = new Map<string, Promise<void>>();
   try {
     while (!signal.aborted) {
       let open = 0;
@@ -32,7 +37,7 @@ export async function pump(world: World, signal: AbortSignal): Promise<void> {
           nextPrune = world.now() + pruneEveryMs;
           store.prune(world.now() - keepMs);
         }
-        open = await once(world, store);
+        open = await round(world, store, delivering);
       } catch (error) {
         world.log({ event: "mail-fault", note: error instanceof Error ? error.message : String(error) });
       }
@@ -43,12 +48,14 @@ export async function pump(world: World, signal: AbortSignal): Promise<void> {
     }
   } finally {
     watcher?.close();
+    // What is cut off here is found out by its id later.
+    await Promise.race([Promise.all(delivering.values()), pause(endMs)]);
     store?.close();
   }
 }
 
 /** One round over all agents of whom something is not over; answers how many those are. */
-async function once(world: World, store: Store): Promise<number> {
+async function round(world: World, store: Store, delivering: Map<string, Promise<void>>): Promise<number> {
   const names = [...store.waiting().keys()];
   if (names.length === 0) return 0;
   const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
@@ -56,12 +63,18 @@ async function once(world: World, store: Store): Promise<number> {
     orchestrator: roster.agents.find((agent) => agent.role === "orchestrator")?.name,
     tellOwner: (letter, why) => world.log({ agent: letter.to, event: "answer-late", note: `${letter.id}: ${why}` }),
   });
-  // One agent's fault must not keep the others' messages.
-  const results = await Promise.allSettled(names.map((name) => deliverTo(world, store, name)));
-  for (const [at, result] of results.entries()) {
-    if (result.status === "fulfilled") continue;
-    const note = result.reason instanceof Error ? result.reason.message : String(result.reason);
-    world.log({ agent: names[at] ?? "", event: "mail-fault", note });
+  for (const name of names) {
+    if (delivering.has(name)) continue;
+    const done = deliverTo(world, store, name).then(
+      () => undefined,
+      // One agent's fault must not keep the others' messages.
+      (error: unknown) =>
+        world.log({ agent: name, event: "mail-fault", note: error instanceof Error ? error.message : String(error) }),
+    );
+    delivering.set(
+      name,
+      done.finally(() => delivering.delete(name)),
+    );
   }
   return names.length;
 }

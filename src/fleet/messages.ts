@@ -56,6 +56,12 @@ export function again(world: World, command: Of<"retry" | "cancel">): Promise<Me
         hint: `mosaic fleet inbox show ${letter.id}`,
       });
     }
+    // What its harness has it may read at any moment; taken back is only what nobody has.
+    if (command.do === "cancel" && letter.handedTo !== undefined && !letter.closed) {
+      throw new FleetError("conflict", `${letter.to} has ${letter.id} already; it cannot be taken back.`, {
+        hint: `mosaic fleet interrupt ${letter.to}`,
+      });
+    }
     if (command.do === "retry") {
       store.retry(letter.id, world.now());
       await deliverNow(world, store, letter);

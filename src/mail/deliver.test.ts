@@ -131,6 +131,11 @@ test("a person's retry goes through whatever it is held for, but not to nobody",
   const [a] = [say("a"), say("b")];
   await pump();
   store.retry(a.id, 1_000);
+  harness.busy = true;
+  await pump();
+  await pump();
+  expect(store.find(a.id)?.attempts).toBe(1);
+  harness.turnEnds();
   await pump();
   expect(bodies()).toEqual(["a"]);
 });

@@ -44,8 +44,9 @@ export async function deliver(store: Store, to: string, door: Door, now: () => n
     if (!gate.open) {
       store.shut(to, gate.as, gate.reason, now());
       const { process } = gate;
-      const forced = gate.as === "held" && process !== undefined ? due.filter((letter) => letter.forced) : [];
-      for (const letter of forced) if (!(await submit(store, letter, door, process ?? "", now))) return;
+      if (gate.as !== "held" || process === undefined) return;
+      for (const letter of due.filter((one) => one.forced && one.handedTo !== process))
+        if (!(await submit(store, letter, door, process, now))) return;
       return;
     }
     // What this very process has been handed it still has; it is heard of sooner or later.
