@@ -197,6 +197,21 @@ test("what can never get there fails, and keeps nobody behind it", async () => {
   expect(bodies()).toEqual(["b"]);
 });
 
+test("a reply that comes while the harness is being asked is the answer, and stays it", async () => {
+  const { store, harness, say, pump } = setUp();
+  const { id } = say("x");
+  await pump();
+  const door = harness.door();
+  const reply = () =>
+    accept(store, { to: "me", from: { kind: "agent", name: "co" }, mode: "next", body: "42", replyTo: id }, 1_000);
+  const trace: Door["trace"] = async () => {
+    reply();
+    return new Map([[id, { acted: true }]]);
+  };
+  await deliver(store, "co", { ...door, trace }, () => 1_000);
+  expect(store.find(id)).toMatchObject({ state: "answered", answer: "42", closed: true });
+});
+
 test("what is late expires, but not what may be on its way", async () => {
   const { store, harness, say, pump, later } = setUp();
   harness.gate = { open: false, as: "queued", reason: "it is dead", process: undefined };

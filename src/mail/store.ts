@@ -217,6 +217,8 @@ function storeOn(db: DatabaseSync, path: string): Store {
         const row = sql.byId.get(id);
         if (row === undefined) return;
         const before = letterOf(row);
+        // Over is over: a reply may have come while the harness was being asked.
+        if (before.closed) return;
         const state = move.state ?? before.state;
         const reason = "reason" in move ? move.reason : before.reason;
         const closed = move.closed ?? before.closed;
