@@ -49,7 +49,9 @@ export async function pump(world: World, signal: AbortSignal): Promise<void> {
   } finally {
     watcher?.close();
     // What is cut off here is found out by its id later.
-    await Promise.race([Promise.all(delivering.values()), pause(endMs)]);
+    const enough = new AbortController();
+    await Promise.race([Promise.all(delivering.values()), pause(endMs, enough.signal)]);
+    enough.abort(); // its timer would keep the process
     store?.close();
   }
 }
