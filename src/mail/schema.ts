@@ -1,9 +1,5 @@
-import type { DatabaseSync } from "node:sqlite";
-
-import { FleetError } from "../lib/errors.ts";
-
 /** Every change of the table's shape, oldest first; a database knows how many it has had. */
-const migrations = [
+export const migrations = [
   `CREATE TABLE letters (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -42,21 +38,3 @@ const migrations = [
   ) STRICT;
   CREATE INDEX moves_letter ON moves (letter, seq);`,
 ];
-
-/** Brings a database to the shape that this version reads; refuses one of a newer version. */
-export function migrate(db: DatabaseSync, path: string): void {
-  const version = () => Number(db.prepare("PRAGMA user_version").get()?.["user_version"] ?? 0);
-  if (version() === migrations.length) return;
-  db.exec("BEGIN IMMEDIATE");
-  try {
-    const had = version(); // another process may have been faster
-    if (had > migrations.length) {
-      throw new FleetError("conflict", `${path} was written by a newer mosaic.`, { hint: "update mosaic" });
-    }
-    for (const change of migrations.slice(had)) db.exec(change);
-    db.exec(`PRAGMA user_version = ${migrations.length}; COMMIT`);
-  } catch (error) {
-    db.exec("ROLLBACK");
-    throw error;
-  }
-}

@@ -1,10 +1,9 @@
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import type { SQLOutputValue } from "node:sqlite";
 
 import type { MessageState, Sender, SendMode } from "../contract/message-names.ts";
-import { FleetError } from "../lib/errors.ts";
-import { makeFolder } from "../lib/folder.ts";
+import { openDatabase, type Database } from "../lib/database.ts";
 import type { Draft, Letter } from "./letter.ts";
-import { migrate } from "./schema.ts";
+import { migrations } from "./schema.ts";
 
 /** What changes about a message; every change of its state is noted with its time. */
 interface Move {
@@ -62,8 +61,6 @@ export interface Store {
   close(): void;
 }
 
-const longestWaitMs = 10_000;
-
 /** How many messages wait for each agent. Reads only; for `ps`, which must not wait for anybody. */
 export function countWaiting(path: string): Map<string, number> {
   const { existsSync } = process.getBuiltinModule("node:fs");
@@ -84,23 +81,9 @@ export function countWaiting(path: string): Map<string, number> {
 }
 
 /** Opens the table, and makes it where it is not there. A full disk or a locked database is a sentence, not a half row. */
-export function openStore(path: string): Store {
-  return worded(path, () => {
-    makeFolder(path.slice(0, path.lastIndexOf("/")));
-    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
-    const before = process.umask(0o077);
-    try {
-      const db = new DatabaseSync(path, { timeout: longestWaitMs });
-      db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-      migrate(db, path);
-      return storeOn(db, path);
-    } finally {
-      process.umask(before);
-    }
-  });
-}
+export const openStore = (path: string): Store => storeOn(openDatabase({ path, what: "messages", migrations }));
 
-function storeOn(db: DatabaseSync, path: string): Store {
+function storeOn({ db, atOnce, hasChanged, close }: Database): Store {
   const sql = {
     insert: db.prepare(`INSERT INTO letters
       (id, key, recipient, sender_kind, sender, mode, body, state, reply_to, hops, created_at, changed_at, expires_at, answer_within)
@@ -137,23 +120,7 @@ function storeOn(db: DatabaseSync, path: string): Store {
     prune: db.prepare("DELETE FROM letters WHERE closed = 1 AND changed_at < ?"),
     nudged: db.prepare("UPDATE letters SET nudges = nudges + 1, due_at = ? WHERE id = ?"),
   };
-  let seenVersion = -1;
   const one = (row: Row | undefined) => (row === undefined ? undefined : letterOf(row));
-
-  /** All or nothing, and durable. */
-  function atOnce<T>(work: () => T): T {
-    return worded(path, () => {
-      db.exec("BEGIN IMMEDIATE");
-      try {
-        const result = work();
-        db.exec("COMMIT");
-        return result;
-      } catch (error) {
-        if (db.isTransaction) db.exec("ROLLBACK");
-        throw error;
-      }
-    });
-  }
 
   return {
     accept: (draft, now) =>
@@ -260,13 +227,8 @@ function storeOn(db: DatabaseSync, path: string): Store {
         sql.pruneMoves.run(before);
         return Number(sql.prune.run(before).changes);
       }),
-    hasChanged() {
-      const version = Number(db.prepare("PRAGMA data_version").get()?.["data_version"]);
-      const changed = version !== seenVersion;
-      seenVersion = version;
-      return changed;
-    },
-    close: () => db.close(),
+    hasChanged,
+    close,
   };
 }
 
@@ -301,39 +263,4 @@ function letterOf(row: Row): Letter {
     forced: row["forced"] === 1,
     closed: row["closed"] === 1,
   };
-}
-
-/** SQLite's primary result codes, for people. */
-const faults: Record<number, string> = {
-  5: "another process has kept it locked",
-  8: "it is read-only",
-  10: "the disk does not answer as it should",
-  11: "it is damaged",
-  13: "no space is left on the disk",
-  14: "it cannot be opened",
-  26: "it is no database of ours",
-};
-
-function isFull(path: string): boolean {
-  try {
-    const { bavail, bsize } = process.getBuiltinModule("node:fs").statfsSync(path);
-    return bavail * bsize < 64 * 1024;
-  } catch {
-    return false;
-  }
-}
-
-function worded<T>(path: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    const code = error instanceof Error && "errcode" in error && typeof error.errcode === "number" ? error.errcode : 0;
-    // A full disk shows as a fault of the shared memory file too.
-    const why = (code & 0xff) === 10 && isFull(path) ? faults[13] : faults[code & 0xff];
-    if (why === undefined) throw error;
-    throw new FleetError("conflict", `The messages in ${path} cannot be changed: ${why}. Nothing was accepted.`, {
-      hint: "mosaic fleet doctor",
-      cause: error,
-    });
-  }
 }
