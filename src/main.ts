@@ -165,8 +165,19 @@ function makeContext(): Context {
     },
     cwd: process.cwd(),
     version: version(),
+    variable: (name) => env[name],
+    connections: async () => {
+      const { connectionsOf } = await import("./daemon/connections.ts");
+      const { remote } = await import("./api/client.ts");
+      return connectionsOf(world, () => remote(world.home.api).health());
+    },
+    daemon: async () => {
+      const { bringUp } = await import("./daemon/bring-up.ts");
+      await bringUp(world);
+      return (await import("./api/client.ts")).remote(world.home.api);
+    },
     isDaemonUp: async () => (await import("./daemon/serve.ts")).daemonProcess(world.home) !== undefined,
-    serve: async () => (await import("./daemon/serve.ts")).serve(world, context.signal, context.err),
+    serve: async () => (await import("./daemon/serve.ts")).serve(world, version(), context.signal, context.err),
     unit: async (what, name) => (await import("./daemon/unit.ts")).unit(world, await systemd(), what, name),
     run: async ([file, ...args]) => {
       const { TMUX: _, TMUX_PANE: __, ...outer } = env;

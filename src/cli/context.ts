@@ -1,4 +1,6 @@
 import type { Asker, FleetControl } from "../contract/command.ts";
+import type { Connections } from "../contract/connector.ts";
+import type { ConsoleDoor } from "../contract/console.ts";
 import type { World } from "../fleet/world.ts";
 
 /** Everything a verb may touch. Verbs parse, call and print; they hold no rules and read no environment. */
@@ -26,6 +28,12 @@ export interface Context {
   serve: () => Promise<void>;
   /** What systemd's units call. */
   unit: (what: "begin" | "end", name: string) => Promise<number>;
+  /** A variable of the person's environment, where a flag names one. */
+  variable: (name: string) => string | undefined;
+  /** The fleet's accounts at chat services. */
+  connections: () => Promise<Connections>;
+  /** The daemon, started where it is not up. */
+  daemon: () => Promise<{ control: FleetControl; console: ConsoleDoor }>;
   isDaemonUp: () => Promise<boolean>;
   /** Runs that program in this terminal, and answers its exit code. */
   run: (argv: readonly [string, ...string[]]) => Promise<number>;

@@ -1,4 +1,4 @@
-import { cancel, confirm, intro, note, select, text } from "@clack/prompts";
+import { cancel, confirm, intro, note, password, select, text } from "@clack/prompts";
 
 import { runtimes, type Runtime } from "../contract/agent.ts";
 import type { Answers } from "../fleet/compose.ts";
@@ -46,6 +46,13 @@ export async function ask(context: Context, situation: Situation, told: Answers)
 /** The last question. */
 export const confirmWrite = (path: string): Promise<boolean> =>
   answered(confirm({ message: `Write ${path}?`, initialValue: true, output }));
+
+/** A question with yes or no. */
+export const agreed = (message: string): Promise<boolean> =>
+  answered(confirm({ message, initialValue: false, output }));
+
+/** A question whose answer is not shown. */
+export const askSecret = (message: string): Promise<string> => answered(password({ message, output }));
 
 async function askFolder(context: Context, { current }: Situation): Promise<string | undefined> {
   const own = current && /^\s+workdir: *(\S.*?)\s*$/m.exec(current.text)?.[1];

@@ -4,7 +4,11 @@ import type { Message } from "./message.ts";
 import type { FleetState } from "./state.ts";
 
 /** Who asks. It travels inside every Command, and one policy judges it. */
-export type Asker = { kind: "person" } | { kind: "agent"; name: string; token: string | undefined };
+export type Asker =
+  | { kind: "person" }
+  | { kind: "agent"; name: string; token: string | undefined }
+  /** Somebody in a chat, as the daemon knows them by their id there. Nobody can send this from outside. */
+  | { kind: "chat"; account: string; speaker: string; name: string; standing: "owner" | "user" };
 
 /** Everything that changes the fleet. Every skin produces one of these; nothing else changes anything. */
 export type Command = { by: Asker } & (

@@ -21,6 +21,13 @@ export interface Home {
   environment: string;
   /** The database of messages. */
   messages: string;
+  /** The database of chats: what came in, what goes out; and this machine's own chat. */
+  chat: string;
+  console: string;
+  /** Files that came by chat, and answers too long for one. */
+  files: string;
+  /** The daemon's socket. */
+  api: string;
   /** systemd's folder for the person's own units. */
   units: string;
   /** Unix sockets. In the home where the path is short enough for the kernel, else in a private folder of this home below /tmp. */
@@ -84,6 +91,10 @@ export function layHome(facts: {
     bin: join(fleet, "bin"),
     cache: join(fleet, "cache"),
     messages: join(fleet, "fleet.db"),
+    chat: join(fleet, "chat.db"),
+    console: join(fleet, "console.db"),
+    files: join(fleet, "files"),
+    api: `${sockets}/fleet.api`,
     environment: join(fleet, "environment"),
     units: join(facts.configHome ?? join(facts.userHome, ".config"), "systemd", "user"),
     sockets,

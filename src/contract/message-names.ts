@@ -19,8 +19,11 @@ export type MessageState = (typeof messageStates)[number];
 export const sendModes = ["next", "steer", "now"] as const;
 export type SendMode = (typeof sendModes)[number];
 
-export const senderKinds = ["person", "agent", "chat", "system"] as const;
-/** Who wrote a message. A person at this machine is named by their login, an agent by its own name. */
+export const senderKinds = ["person", "owner", "agent", "chat", "system"] as const;
+/**
+ * Who wrote a message. A person at this machine is named by their login, an agent by its own name. `owner` is the person
+ * whose fleet it is, writing by chat; `chat` anybody else who is let in there.
+ */
 export interface Sender {
   kind: (typeof senderKinds)[number];
   name: string;

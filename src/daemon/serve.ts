@@ -14,6 +14,7 @@ import { readRoster } from "../roster/cache.ts";
 import { beatPath, writeBeat } from "../status/beat.ts";
 import type { Unit } from "../supervisor/supervisor.ts";
 import { Bell } from "./bell.ts";
+import { offer } from "./offer.ts";
 import { pump } from "./pump.ts";
 
 /**
@@ -41,7 +42,12 @@ export function daemonProcess(home: Home): number | undefined {
  * The one long-lived process of this host: supervises where systemd does not, and beats for agents that cannot. It owns
  * no state, so it may be killed at any moment; agents live on, and the next one adopts them. Runs until the signal.
  */
-export async function serve(world: World, signal: AbortSignal, tell: (line: string) => void): Promise<void> {
+export async function serve(
+  world: World,
+  version: string,
+  signal: AbortSignal,
+  tell: (line: string) => void,
+): Promise<void> {
   const { home } = world;
   // Whoever ends just now still holds it for a moment.
   const lock = await until(() => tryLock(lockPath(home)), { withinMs: 1_000 });
@@ -56,6 +62,7 @@ export async function serve(world: World, signal: AbortSignal, tell: (line: stri
     tell(`serving ${home.root} (pid ${process.pid}); Ctrl-C ends the daemon, agents live on\n`);
     const { builtin, systemd } = world.supervisors;
     const pumping = pump(world, signal);
+    const offering = offer(world, version, signal);
     let nextBeat = 0;
     let kept = 0;
     while (!signal.aborted) {
@@ -75,7 +82,7 @@ export async function serve(world: World, signal: AbortSignal, tell: (line: stri
       const untilBeat = Math.max(0, nextBeat - world.now());
       await wake.wait(kept > 0 ? Math.min(lookMs, untilBeat) : untilBeat, signal);
     }
-    await pumping;
+    await Promise.all([pumping, offering]);
   } finally {
     folder?.close();
     rmSync(pidPath(home), { force: true });

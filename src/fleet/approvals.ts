@@ -2,7 +2,7 @@ import type { Approval } from "../contract/command.ts";
 import { harnessOf } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { asLaunched, deskOf } from "./launch.ts";
-import type { Observed } from "./observe.ts";
+import { observe, type Observed } from "./observe.ts";
 import type { World } from "./world.ts";
 
 /**
@@ -14,6 +14,12 @@ export async function openApprovals(world: World, fleet: string, agents: readonl
     agents.filter((one) => one.derived.state === "waiting-permission").map((one) => ofAgent(world, fleet, one)),
   );
   return found.flat().toSorted((a, b) => a.at.localeCompare(b.at));
+}
+
+/** The same, looked at now. */
+export async function fleetApprovals(world: World): Promise<Approval[]> {
+  const { roster, agents } = await observe(world);
+  return openApprovals(world, roster.fleet, agents);
 }
 
 async function ofAgent(world: World, fleet: string, one: Observed): Promise<Approval[]> {

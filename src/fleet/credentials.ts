@@ -35,6 +35,19 @@ export function isAgentToken(home: Home, agent: string, token: string | undefine
   }
 }
 
+/** The token of an account at a chat service; undefined where there is none. */
+export function connectorToken(home: Home, account: string): string | undefined {
+  try {
+    return readFileSync(connectorTokenPath(home, account), "utf8").trim() || undefined;
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Where that token lies: a file of its own, for its owner only. */
+export const connectorTokenPath = (home: Home, account: string): string => join(home.secrets, "connectors", account);
+
 /** The values of the secrets that an agent names, from `secrets/env` (KEY=value lines, for its owner only). */
 export function agentSecrets(home: Home, names: readonly string[]): Record<string, string> {
   if (names.length === 0) return {};

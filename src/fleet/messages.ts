@@ -74,7 +74,14 @@ export function again(world: World, command: Of<"retry" | "cancel">): Promise<Me
 
 /** Who writes, as the receiver is told. */
 function senderOf(world: World, by: Command["by"]): Sender {
-  return by.kind === "agent" ? { kind: "agent", name: by.name } : { kind: "person", name: world.user };
+  switch (by.kind) {
+    case "agent":
+      return { kind: "agent", name: by.name };
+    case "chat":
+      return { kind: by.standing === "owner" ? "owner" : "chat", name: by.name };
+    case "person":
+      return { kind: "person", name: world.user };
+  }
 }
 
 function receivers({ to }: Of<"send">, agents: readonly Observed[], from: Sender): string[] {

@@ -13,6 +13,7 @@ export interface Standing {
 export function judge(command: Command, standing: Standing | undefined, everyAgent: readonly string[]): void {
   const { by } = command;
   if (by.kind === "person") return;
+  if (by.kind === "chat") return judgeChat(command, by);
   const refuse = (why: string): never => {
     throw new FleetError("conflict", `${by.name} may not do that: ${why}.`, {
       hint: `ask the orchestrator or the person who owns the fleet`,
@@ -33,4 +34,13 @@ export function judge(command: Command, standing: Standing | undefined, everyAge
   const all = touched === "all" ? everyAgent : touched;
   if (all.includes(by.name)) return refuse(`the orchestrator cannot ${command.do} itself`);
   return undefined;
+}
+
+/** An owner may by chat what a person may here, but for what the machine does at boot; a user may look and talk. */
+function judgeChat(command: Command, { name, standing }: Extract<Command["by"], { kind: "chat" }>): void {
+  const mayAll = standing === "owner" && command.do !== "install" && command.do !== "uninstall";
+  if (mayAll || command.do === "send") return;
+  throw new FleetError("conflict", `${name} may not ${command.do} by chat.`, {
+    hint: standing === "owner" ? "type it at the machine" : "ask the owner of the fleet",
+  });
 }

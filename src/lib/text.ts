@@ -48,3 +48,11 @@ export function tame(text: string): string {
     "",
   );
 }
+
+/** Control and escape characters, and those that turn the direction of text around: nothing of them is meant to be read. */
+const unseen =
+  // oxlint-disable-next-line no-control-regex -- these are what it is about
+  /\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b[@-Z\\-_]|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+
+/** Somebody else's text without what would act on a terminal, or deceive whoever reads it. Lines and tabs stay. */
+export const visible = (text: string): string => text.replaceAll(unseen, "");

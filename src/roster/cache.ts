@@ -5,7 +5,7 @@ import { writeAtomic } from "../lib/atomic.ts";
 import type { LoadedRoster } from "./load.ts";
 
 /** Raise it when LoadedRoster changes shape, so an older cache is not believed. */
-const shape = 1;
+const shape = 2;
 
 /**
  * The checked roster, from a cache while the file is unchanged (size, mtime, inode): `ps`, `send` and `status` then

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 
-import { addAgent, removeAgent, setValue } from "./edit.ts";
+import { addAgent, addEntry, removeAgent, removeEntry, setValue } from "./edit.ts";
 
 const styles = {
   "block with comments": `# my fleet
@@ -123,4 +123,21 @@ test("what is added to a file with windows line breaks has them too", () => {
   const text = styles["windows line breaks"];
   const grown = setValue(addAgent(text, { name: "zz", runtime: "pi", prompt: "a\nb\n" }), ["supervisor"], "auto");
   expect(grown.replaceAll("\r\n", "")).not.toContain("\n");
+});
+
+describe.for(Object.entries(styles))("an entry of a map, %s", ([, text]) => {
+  const entry = { guild: "123456789012345678", channels: ["1"], mention: false };
+
+  test("added is there and nothing else has changed; removed, the text is as it was", () => {
+    const once = addEntry(text, "connectors", "discord", entry);
+    expect(parse(once)).toEqual({ ...(parse(text) as object), connectors: { discord: entry } });
+    for (const line of text.split("\n")) if (!line.startsWith("{")) expect(once).toContain(line);
+    const twice = addEntry(once, "connectors", "other", { ...entry, owners: ["7"] });
+    expect(parse(twice)).toMatchObject({ connectors: { discord: entry, other: { owners: ["7"] } } });
+    expect(parse(removeEntry(twice, "connectors", "discord"))).toMatchObject({
+      connectors: { other: { owners: ["7"] } },
+    });
+    expect(removeEntry(twice, "connectors", "other")).toBe(once);
+    expect(removeEntry(once, "connectors", "discord").trimEnd()).toBe(text.trimEnd());
+  });
 });

@@ -83,6 +83,45 @@ export function removeAgent(text: string, name: string): string {
   return checked(edited, { ...wanted, agents: wanted.agents.filter((_, at) => at !== index) }, ["agents", name]);
 }
 
+/** Adds an entry to a map at the top, as a block where that map is one; the map is made at the end where it is missing. */
+export function addEntry(text: string, map: string, name: string, entry: Readonly<Record<string, unknown>>): string {
+  const document = parse(text);
+  const parent = document.get(map, true);
+  if (isFlow(document.contents as YAMLMap) || (parent !== undefined && (!isMap(parent) || isFlow(parent))))
+    return setValue(text, [map, name], entry);
+  const eol = text.includes("\r\n") ? "\r\n" : "\n";
+  const above = isMap(parent) ? " ".repeat(indentOf(text, parent)) : "";
+  const block = stringify(isMap(parent) ? { [name]: entry } : { [map]: { [name]: entry } }, { lineWidth: 0 });
+  const last = isMap(parent) ? parent.items.at(-1) : (document.contents as YAMLMap).items.at(-1);
+  const at = lineEnd(text, endOfPair(last, text));
+  const lead = text[at - 1] === "\n" ? "" : eol;
+  const put = block.replaceAll(/^(?=.)/gm, above).replaceAll("\n", eol);
+  const before = document.toJS() as Record<string, Record<string, unknown>>;
+  const wanted = { ...before, [map]: { ...before[map], [name]: entry } };
+  return checked(splice(text, at, at, lead + put), wanted, [map, name]);
+}
+
+/** Removes an entry of a map at the top; with its last entry the map goes too. */
+export function removeEntry(text: string, map: string, name: string): string {
+  const document = parse(text);
+  const parent = document.get(map, true);
+  const owner = isMap(parent) && parent.items.length === 1 ? document.contents : parent;
+  const key = owner === parent ? name : map;
+  const index = isMap(owner) ? owner.items.findIndex((pair) => isNode(pair.key) && String(pair.key) === key) : -1;
+  const pair = isMap(owner) ? owner.items[index] : undefined;
+  if (!isMap(owner) || pair === undefined || !isNode(pair.key)) throw refuse([map, name]);
+  const from = startOf(pair.key);
+  const next = owner.items[index + 1]?.key;
+  const edited = !isFlow(owner)
+    ? splice(text, lineStart(text, from), lineEnd(text, endOfPair(pair, text)), "")
+    : isNode(next)
+      ? splice(text, from, startOf(next), "")
+      : splice(text, index === 0 ? from : endOfPair(owner.items[index - 1], text), endOfPair(pair, text), "");
+  const { [map]: entries, ...rest } = document.toJS() as Record<string, Record<string, unknown>>;
+  const kept = Object.fromEntries(Object.entries(entries ?? {}).filter(([one]) => one !== name));
+  return checked(edited, owner === parent ? { ...rest, [map]: kept } : rest, [map, name]);
+}
+
 function withoutBlockItem(text: string, list: YAMLSeq, index: number): string {
   let start = lineStart(text, dashOf(list, index));
   let end = lineEnd(text, endOf(list.items[index] as Node, text));

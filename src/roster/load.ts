@@ -5,6 +5,7 @@ import { isMap, isScalar, LineCounter, parseDocument, type Document } from "yaml
 import type { ZodError, ZodType } from "zod";
 
 import type { Agent } from "../contract/agent.ts";
+import { platforms, type Wiring } from "../contract/connector.ts";
 import { FleetError, systemCode, wordSystemFault } from "../lib/errors.ts";
 import { Roster } from "./schema.ts";
 
@@ -15,6 +16,7 @@ export interface LoadedRoster {
   supervisor: "auto" | "systemd" | "builtin";
   preset: string | undefined;
   agents: Agent[];
+  connectors: Wiring[];
   /** Unknown keys, with their place: kept, never refused. */
   warnings: string[];
 }
@@ -70,12 +72,24 @@ export function parseRoster(text: string, path: string, userHome: string): Loade
       ["agents", ...(orchestrators.length > 1 ? [second, "role"] : [])],
     );
   }
+  const connectors = Object.entries(data.connectors ?? {}).map(([account, entry]): Wiring => {
+    const at = ["connectors", account];
+    const platform = entry.platform ?? platforms.find((one) => one === account);
+    if (platform === undefined) return fail(`${account} names no platform; there are ${platforms.join(", ")}`, at);
+    if (platform === "console" || account === "console")
+      return fail("the console is always there and needs no entry", at);
+    if (entry.agent !== undefined && !seen.has(entry.agent))
+      return fail(`${account}: there is no agent ${entry.agent}`, at);
+    const { agent, url, guild, channels = [], owners = [], users = [], mention = true } = entry;
+    return { account, platform, agent, url, guild, channels, owners, users, mention };
+  });
   return {
     fleet: data.fleet,
     tenant: data.tenant ?? "default",
     supervisor: data.supervisor ?? "auto",
     preset: data.preset,
     agents: data.agents.map((agent) => fillIn(agent, data.defaults ?? {}, userHome)),
+    connectors,
     warnings: warnings.map((warning) => `${path}:${warning}`),
   };
 }
@@ -134,6 +148,7 @@ const known = {
   roster: new Set(Object.keys(Roster.shape)),
   agent: new Set(Object.keys(Roster.shape.agents.element.shape)),
   defaults: new Set(Object.keys(Roster.shape.defaults.unwrap().shape)),
+  connector: new Set(Object.keys(Roster.shape.connectors.unwrap().valueType.shape)),
 };
 
 function unknownKeys(data: Roster, document: Document, lines: LineCounter): string[] {
@@ -146,6 +161,7 @@ function unknownKeys(data: Roster, document: Document, lines: LineCounter): stri
   look(data, known.roster, []);
   if (data.defaults) look(data.defaults, known.defaults, ["defaults"]);
   for (const [index, agent] of data.agents.entries()) look(agent, known.agent, ["agents", index]);
+  for (const [name, entry] of Object.entries(data.connectors ?? {})) look(entry, known.connector, ["connectors", name]);
   return found;
 }
 

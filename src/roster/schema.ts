@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import { namePattern, permissionFloors, restartRules, roles, runtimes } from "../contract/agent.ts";
+import { platforms } from "../contract/connector.ts";
 
 const name = z
   .string()
@@ -59,6 +60,28 @@ const AgentEntry = z
   })
   .describe("one agent");
 
+/** A number would lose its last digits: ids of 19 digits are no numbers in YAML. */
+const platformId = z
+  .string('an id stands in quotes, as in "123456789012345678"')
+  .regex(/^[\w:.@!#-]{1,128}$/, "not an id")
+  .describe("the platform's own id, in quotes");
+
+const ConnectorEntry = z
+  .looseObject({
+    platform: z.enum(platforms).optional().describe("which chat service; the key's own name where it is left out"),
+    agent: name.optional().describe("whom people talk to there (default: the orchestrator)"),
+    url: z.url().optional().describe("the service's address, where it is not the platform's own"),
+    guild: platformId.optional().describe("the server whose channels these are (Discord)"),
+    channels: z
+      .array(platformId)
+      .optional()
+      .describe("channels to listen and speak in; none means direct messages only"),
+    owners: z.array(platformId).optional().describe("people who may do everything; empty means nobody"),
+    users: z.array(platformId).optional().describe("people who may talk and look"),
+    mention: z.boolean().optional().describe("whether it must be named to be spoken to in a channel (default true)"),
+  })
+  .describe("one account at a chat service");
+
 /** The roster: the only desired state. Unknown keys are kept and warned about. */
 export const Roster = z
   .looseObject({
@@ -69,7 +92,7 @@ export const Roster = z
     defaults: z.looseObject(settings).optional().describe("settings for every agent that does not set its own"),
     supervisor: z.enum(["auto", "systemd", "builtin"]).optional().describe("what keeps agents alive (default auto)"),
     comms: z.looseObject({ bus: z.enum(["tmux", "matrix"]).optional() }).optional(),
-    connectors: z.record(z.string(), z.unknown()).optional(),
+    connectors: z.record(name, ConnectorEntry).optional().describe("chat services, by a name of yours"),
     policy: z.record(z.string(), z.unknown()).optional(),
     hosts: z.record(z.string(), z.unknown()).optional(),
     agents: z.array(AgentEntry).min(1, "a fleet has at least its orchestrator"),

@@ -1,0 +1,111 @@
+import type { Approval } from "../contract/command.ts";
+import type { Wiring } from "../contract/connector.ts";
+import { askerOf } from "./commands.ts";
+import type { Heard } from "./ledger.ts";
+import type { Parts } from "./parts.ts";
+import { openPrompts, type Prompt } from "./prompts.ts";
+import { approvalText, errorText } from "./words.ts";
+
+/**
+ * Puts every question that agents wait with before the owner, in each account once, and takes it away where it was
+ * answered elsewhere: in a terminal, on the command line, in another chat.
+ */
+export function putApprovals(parts: Parts, open: readonly Approval[]): void {
+  const { ledger, now } = parts;
+  const prompts = openPrompts(ledger);
+  for (const wiring of parts.wirings()) {
+    const chat = ownersChat(parts, wiring);
+    if (chat === undefined) continue;
+    for (const approval of open) {
+      if (approval.id === null) continue; // its terminal is the only place
+      const prompt = prompts.put(approval, { account: wiring.account, chat }, now());
+      if (prompt.fresh || parts.outbox.find(keyOf(prompt)) === undefined) ask(parts, prompt, approval);
+    }
+  }
+  for (const prompt of prompts.open()) {
+    const still = open.some((one) => isSame(one, prompt));
+    if (still && now() < prompt.expiresAt) continue;
+    prompts.move(prompt.token, still ? "expired" : "gone");
+    close(parts, prompt, still ? "Too old to be answered here: mosaic fleet approvals" : "Answered elsewhere.");
+  }
+}
+
+/** Where the owner is asked: the first channel of the account, else the direct chat with an owner. */
+export function ownersChat({ ledger }: Parts, { account, channels, owners }: Wiring): string | undefined {
+  if (owners.length === 0) return undefined; // nobody there could answer
+  return channels[0] ?? owners.map((owner) => ledger.directChat(account, owner)).find((chat) => chat !== undefined);
+}
+
+const keyOf = ({ token }: Prompt): string => `prompt ${token}`;
+const isSame = (approval: Approval, { agent, permission, what }: Prompt): boolean =>
+  approval.agent === agent && approval.id === permission && approval.what === what;
+
+function ask(parts: Parts, prompt: Prompt, approval: Approval): void {
+  const { account, chat, token, code } = prompt;
+  const choices = [
+    { id: `allow ${token}`, label: "Allow once", style: "ok" },
+    { id: `deny ${token}`, label: "Deny", style: "danger" },
+  ] as const;
+  const text = `${approvalText(approval)}\nOr write: /approve ${code} or /deny ${code}`;
+  parts.outbox.say(account, { chat }, keyOf(prompt), { kind: "text", text, choices }, parts.now());
+}
+
+function close(parts: Parts, prompt: Prompt, word: string): void {
+  const { account, chat } = prompt;
+  const text = `${approvalText({ ...prompt, cwd: null, reason: null })}\n${word}`;
+  const saying = { kind: "edit", of: keyOf(prompt), text, choices: [] } as const;
+  parts.outbox.say(account, { chat }, `${keyOf(prompt)} over`, saying, parts.now());
+}
+
+/**
+ * Somebody chose, or wrote a code. Judged anew at this moment: it must be an owner, the question must be the very one that
+ * was put here, still open, and not too old. The first answer counts, wherever it came from.
+ */
+export async function decide(parts: Parts, row: Heard, given: string, typed?: "allow" | "deny"): Promise<void> {
+  const { ledger, fleet, now } = parts;
+  const prompts = openPrompts(ledger);
+  const [, pressed, token] = /^(allow|deny) (\S+)$/.exec(given) ?? [];
+  const decision = typed ?? (pressed === "allow" ? "allow" : "deny");
+  const prompt = prompts.find(row.account, token ?? given);
+  const end = (word: string, how: { onPrompt?: true } = {}) => {
+    const { account, chat, thread, id, seq, speaker } = row;
+    const note = `${prompt?.agent ?? ""} ${prompt?.what ?? ""}`.trim().slice(0, 200);
+    const verdict = `${decision}: ${word}`.slice(0, 200);
+    ledger.database.atOnce(() => {
+      // Whoever pressed a button reads the result on the question itself; whoever wrote, or was refused, gets a line.
+      if (typed !== undefined || !how.onPrompt)
+        parts.outbox.sayLong(
+          account,
+          { chat, thread },
+          `reply ${account} ${chat} ${seq}`,
+          { text: word, ...(typed && { replyTo: id }) },
+          now(),
+        );
+      ledger.audit({ at: now(), account, chat, speaker, message: `${id} ${seq}`, decision: verdict, note });
+      ledger.mark(row.seq, "done");
+    });
+  };
+  if (row.standing !== "owner") return end("Only an owner may decide that.");
+  if (prompt === undefined || prompt.chat !== row.chat) return end("There is no such question here. See /approvals.");
+  if (prompt.state !== "open") return end(`That is over: ${prompt.state}.`);
+  if (now() >= prompt.expiresAt)
+    return end("That question is too old to be answered here. See: mosaic fleet approvals");
+  const open = await fleet.approvals();
+  if (!open.some((one) => isSame(one, prompt))) {
+    prompts.move(prompt.token, "gone");
+    close(parts, prompt, "Answered elsewhere.");
+    return end("It was answered elsewhere.");
+  }
+  try {
+    await fleet.control.run({ do: "answer", id: `${prompt.agent}/${prompt.permission}`, decision, by: askerOf(row) });
+  } catch (error) {
+    return end(errorText(error));
+  }
+  const word = `${decision === "allow" ? "Allowed" : "Denied"} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
+  for (const one of prompts.siblings(prompt)) {
+    if (one.state !== "open") continue;
+    prompts.move(one.token, "decided");
+    close(parts, one, word);
+  }
+  return end(word, { onPrompt: true });
+}

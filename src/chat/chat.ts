@@ -1,0 +1,144 @@
+import { join } from "node:path";
+
+import type { Connector } from "../connector/connector.ts";
+import type { Health, Wiring } from "../contract/connector.ts";
+import type { Store } from "../mail/store.ts";
+import { connect, type Connected } from "./account.ts";
+import { putApprovals } from "./approvals.ts";
+import { openLedger } from "./ledger.ts";
+import { openOutbox } from "./outbox.ts";
+import type { Fleet, Parts } from "./parts.ts";
+
+/** How often agents' questions are looked for, and how long what is over is kept: ids for as long as they could come again. */
+const approvalsMs = 2_000;
+const keepMs = 60 * 86_400_000;
+const pruneEveryMs = 86_400_000;
+
+/** What the chat is made of; the daemon knows where to get it. */
+export interface ChatSurroundings {
+  fleet: Fleet;
+  mail: Store;
+  /** The chat's own database, and the folder for files. */
+  path: string;
+  files: string;
+  locks: string;
+  /** Accounts as the roster says now. */
+  wirings: () => Promise<readonly Wiring[]>;
+  /** An account's connector; undefined (and logged) where its token is missing. */
+  open: (wiring: Wiring) => Promise<Connector | undefined>;
+  bell: () => { ring(): void; wait(atMostMs: number, signal: AbortSignal): Promise<void> };
+  now: () => number;
+  random: () => number;
+  log: (event: string, note: string) => void;
+}
+
+/** The chat while it runs. */
+export interface Chat {
+  /** A message has changed. */
+  ring(): void;
+  /** The roster may have changed: somebody who was let out is unheard from the next word on. */
+  reread(): void;
+  health(): ReadonlyMap<string, Health>;
+  /** How much of each account waits to be sent. */
+  counts(): ReadonlyMap<string, ReadonlyMap<string, number>>;
+  done: Promise<void>;
+}
+
+/** Connects every account of the roster, and keeps to it as it changes, until the signal. */
+export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
+  const ledger = openLedger(around.path);
+  const connected = new Map<string, Connected & { mark: string; stop: AbortController }>();
+  const missing = new Map<string, Health>();
+  let wirings: readonly Wiring[] = [];
+  const parts: Parts = {
+    fleet: around.fleet,
+    mail: around.mail,
+    ledger,
+    outbox: openOutbox(ledger, (account) => connected.get(account)?.account.connector.capabilities.maxText ?? 2_000),
+    wirings: () => wirings.filter(({ account }) => connected.has(account)),
+    now: around.now,
+    log: around.log,
+    files: around.files,
+  };
+  const bell = around.bell();
+
+  async function keepToRoster(): Promise<void> {
+    wirings = await around.wirings();
+    const orchestrator = (await around.fleet.agents()).find((one) => one.role === "orchestrator")?.name ?? "";
+    for (const [name, one] of connected) {
+      const wanted = wirings.find(({ account }) => account === name);
+      // People come and go without a new connection; everything else is another connection.
+      if (wanted !== undefined && one.mark === markOf(wanted, orchestrator)) continue;
+      one.stop.abort();
+      await one.done;
+      connected.delete(name);
+    }
+    for (const wiring of wirings) {
+      const { account } = wiring;
+      if (connected.has(account)) continue;
+      const connector = await around.open(wiring);
+      if (connector === undefined) {
+        missing.set(account, {
+          state: "needs-auth",
+          since: around.now(),
+          aliveAt: undefined,
+          detail: "its token is missing",
+        });
+        continue;
+      }
+      missing.delete(account);
+      const stop = new AbortController();
+      const made = connect({
+        ...parts,
+        wiring: () =>
+          wirings.find((one) => one.account === account) ?? { ...wiring, owners: [], users: [], channels: [] },
+        connector,
+        orchestrator,
+        lockPath: join(around.locks, `connector-${account}.lock`),
+        signal: AbortSignal.any([signal, stop.signal]),
+        random: around.random,
+        bell: around.bell,
+      });
+      connected.set(account, { ...made, mark: markOf(wiring, orchestrator), stop });
+    }
+  }
+
+  async function run(): Promise<void> {
+    let nextPrune = 0;
+    let nextApprovals = 0;
+    while (!signal.aborted) {
+      try {
+        await keepToRoster();
+        if (around.now() >= nextPrune) {
+          nextPrune = around.now() + pruneEveryMs;
+          ledger.prune(around.now() - keepMs);
+        }
+        if (around.now() >= nextApprovals && parts.wirings().some((one) => one.owners.length > 0)) {
+          nextApprovals = around.now() + approvalsMs;
+          putApprovals(parts, await around.fleet.approvals());
+          for (const one of connected.values()) one.ring();
+        }
+      } catch (error) {
+        around.log("chat-fault", error instanceof Error ? error.message : String(error));
+      }
+      await bell.wait(approvalsMs, signal);
+    }
+    await Promise.all([...connected.values()].map((one) => one.done));
+    ledger.database.close();
+  }
+
+  return {
+    ring: () => {
+      for (const one of connected.values()) one.ring();
+    },
+    reread: () => bell.ring(),
+    health: () => new Map([...missing, ...[...connected].map(([name, one]) => [name, one.health()] as const)]),
+    counts: () => new Map([...connected.keys()].map((name) => [name, parts.outbox.counts(name)] as const)),
+    done: run(),
+  };
+}
+
+/** What of an account makes another connection. */
+function markOf({ platform, agent, url, guild, channels }: Wiring, orchestrator: string): string {
+  return JSON.stringify([platform, agent, url, guild, channels, orchestrator]);
+}

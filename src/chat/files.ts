@@ -1,0 +1,47 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Connector } from "../connector/connector.ts";
+import type { Heard } from "./ledger.ts";
+import type { Parts } from "./parts.ts";
+
+/** What is fetched of one file, and of one message. */
+const mostBytes = 25 * 1024 * 1024;
+const mostFiles = 10;
+const patienceMs = 30_000;
+
+/**
+ * Fetches what came with a message, and answers what the agent is told of it: where each file lies, or why it does not.
+ * Done again after a crash, it writes the same files.
+ */
+export async function keepFiles(parts: Parts, connector: Connector, row: Heard): Promise<string> {
+  if (row.files.length === 0) return "";
+  const folder = join(parts.files, `${row.account}-${row.seq}`);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const lines = await Promise.all(
+    row.files.map(async (file, at) => {
+      const name = safeName(file.name, at);
+      const about = `${name} (${file.mime.replaceAll(/[^\w/.+-]/g, "")}, ${file.bytes} bytes)`;
+      if (at >= mostFiles) return `${about}: not fetched, more than ${mostFiles} files`;
+      if (file.bytes > mostBytes) return `${about}: not fetched, it is too large`;
+      try {
+        const bytes = await connector.fetch(file, mostBytes, AbortSignal.timeout(patienceMs));
+        const path = join(folder, name);
+        writeFileSync(path, bytes, { mode: 0o600 });
+        return `${about}: ${path}`;
+      } catch (error) {
+        return `${about}: not fetched, ${error instanceof Error ? error.message : String(error)}`;
+      }
+    }),
+  );
+  return `\n\nFiles that came with it:\n${lines.map((line) => `- ${line}`).join("\n")}`;
+}
+
+/** The sender's name for it decides nothing: no folder, no dot in front, no name twice. */
+function safeName(name: string, at: number): string {
+  const plain = name
+    .replaceAll(/[^\w.-]+/g, "_")
+    .replace(/^[._]+/, "")
+    .slice(-80);
+  return `${at + 1}-${plain || "file"}`;
+}

@@ -1,0 +1,117 @@
+import type { SQLOutputValue } from "node:sqlite";
+
+import type { Choice, Mark, Target } from "../connector/connector.ts";
+import { atOnceOrWithin, type Ledger } from "./ledger.ts";
+import { split } from "./split.ts";
+
+/** What is to be said, before it is known what the platform will call it: `of` names what it changes by that one's key. */
+type Saying =
+  | { kind: "text"; text: string; replyTo?: string | undefined; choices?: readonly Choice[] | undefined }
+  | { kind: "edit"; of: string; text: string; choices?: readonly Choice[] | undefined }
+  | { kind: "mark"; message: string; mark: Mark }
+  | { kind: "typing" }
+  | { kind: "file"; path: string; name: string; text?: string | undefined; replyTo?: string | undefined };
+
+/** One row of what goes out. `unknown`: a try may have got through, and the platform cannot be asked. */
+export interface Outgoing extends Target {
+  seq: number;
+  key: string;
+  account: string;
+  saying: Saying;
+  state: "new" | "sending" | "sent" | "failed" | "unknown";
+  attempts: number;
+  dueAt: number;
+  createdAt: number;
+  ids: readonly string[];
+}
+
+/** Everything that goes out is a row first. The same key is the same thing, however often it is said. */
+export interface Outbox {
+  say(account: string, to: Target, key: string, saying: Saying, now: number): boolean;
+  /** A text of any length, in as many parts as that platform needs. */
+  sayLong(account: string, to: Target, key: string, said: { text: string; replyTo?: string }, now: number): void;
+  /** What waits, oldest first. */
+  waiting(account: string): Outgoing[];
+  find(key: string): Outgoing | undefined;
+  move(
+    seq: number,
+    state: Outgoing["state"],
+    now: number,
+    more?: { ids?: readonly string[]; why?: string; dueAt?: number },
+  ): void;
+  /** How many of an account are in each state. */
+  counts(account: string): Map<string, number>;
+}
+
+export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (account: string) => number): Outbox {
+  const { db } = database;
+  const sql = {
+    say: db.prepare(`INSERT OR IGNORE INTO outbox (key, account, chat, thread, body, state, attempts, due_at, created_at, changed_at)
+      VALUES (?, ?, ?, ?, ?, 'new', 0, ?, ?, ?)`),
+    replace: db.prepare(`UPDATE outbox SET body = ?, changed_at = ? WHERE state = 'new' AND account = ?
+      AND json_extract(body, '$.kind') = 'edit' AND json_extract(body, '$.of') = ?`),
+    waiting: db.prepare(
+      "SELECT * FROM outbox WHERE account = ? AND state IN ('new', 'sending') ORDER BY seq LIMIT 1000",
+    ),
+    find: db.prepare("SELECT * FROM outbox WHERE key = ?"),
+    move: db.prepare(`UPDATE outbox SET state = ?, attempts = attempts + (? = 'sending'), ids = coalesce(?, ids), why = ?,
+      due_at = coalesce(?, due_at), changed_at = ? WHERE seq = ?`),
+    counts: db.prepare("SELECT state, count(*) AS count FROM outbox WHERE account = ? GROUP BY 1"),
+  };
+  const say: Outbox["say"] = (account, { chat, thread }, key, saying, now) =>
+    atOnceOrWithin(database, () => {
+      const body = JSON.stringify(saying);
+      // Of two edits only the newer one is worth anybody's time.
+      if (saying.kind === "edit" && Number(sql.replace.run(body, now, account, saying.of).changes) > 0) return true;
+      return Number(sql.say.run(key, account, chat, thread ?? null, body, now, now, now).changes) === 1;
+    });
+  return {
+    say,
+    sayLong: (account, to, key, { text, replyTo }, now) =>
+      atOnceOrWithin(database, () => {
+        for (const [at, part] of split(text, maxText(account)).entries())
+          say(
+            account,
+            to,
+            at === 0 ? key : `${key} ${at + 1}`,
+            { kind: "text", text: part, replyTo: at === 0 ? replyTo : undefined },
+            now,
+          );
+      }),
+    waiting: (account) => sql.waiting.all(account).map(outgoingOf),
+    find(key) {
+      const row = sql.find.get(key);
+      return row === undefined ? undefined : outgoingOf(row);
+    },
+    move: (seq, state, now, { ids, why, dueAt } = {}) =>
+      void atOnceOrWithin(database, () =>
+        sql.move.run(
+          state,
+          state,
+          ids === undefined ? null : JSON.stringify(ids),
+          why ?? null,
+          dueAt ?? null,
+          now,
+          seq,
+        ),
+      ),
+    counts: (account) => new Map(sql.counts.all(account).map((row) => [String(row["state"]), Number(row["count"])])),
+  };
+}
+
+function outgoingOf(row: Record<string, SQLOutputValue>): Outgoing {
+  const thread = row["thread"];
+  return {
+    seq: Number(row["seq"]),
+    key: String(row["key"]),
+    account: String(row["account"]),
+    chat: String(row["chat"]),
+    thread: typeof thread === "string" ? thread : undefined,
+    saying: JSON.parse(String(row["body"])) as Saying,
+    state: String(row["state"]) as Outgoing["state"],
+    attempts: Number(row["attempts"]),
+    dueAt: Number(row["due_at"]),
+    createdAt: Number(row["created_at"]),
+    ids: row["ids"] === null ? [] : (JSON.parse(String(row["ids"])) as string[]),
+  };
+}

@@ -1,0 +1,144 @@
+import { join } from "node:path";
+
+import { expect, onTestFinished, test } from "vitest";
+
+import { makeVillage, type Village } from "../../test/chat/village.ts";
+import { scratchFolder } from "../../test/scratch.ts";
+import { pause } from "../lib/wait.ts";
+import { openLedger } from "./ledger.ts";
+import { openOutbox, type Outbox } from "./outbox.ts";
+import { sendWaiting } from "./sender.ts";
+
+const to = { chat: "square" };
+
+function setUp(village: Village, clock = { now: 1_000_000 }) {
+  const ledger = openLedger(join(scratchFolder("sender"), "chat.db"));
+  const outbox = openOutbox(ledger, () => 2_000);
+  const stop = new AbortController();
+  let rounds = Promise.resolve();
+  let ring = () => {};
+  const run = () => {
+    const wait = () =>
+      new Promise<void>((resolve) => {
+        ring = resolve;
+        stop.signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+    const parts = {
+      account: "a",
+      connector: village.connector,
+      outbox,
+      now: () => clock.now,
+      random: () => 1,
+      log: () => {},
+    };
+    rounds = sendWaiting(parts, wait, stop.signal);
+  };
+  onTestFinished(async () => {
+    stop.abort();
+    await rounds;
+    ledger.database.close();
+  });
+  const states = (...keys: string[]) => keys.map((key) => outbox.find(key)?.state);
+  return {
+    outbox,
+    run,
+    clock,
+    states,
+    ring: () => ring(),
+    stop,
+    text: (key: string, text = key) => outbox.say("a", to, key, { kind: "text", text }, clock.now),
+  };
+}
+const keys = (village: Village) => village.sent.map((out) => out.key);
+const settled = (outbox: Outbox, key: string) => expect.poll(() => outbox.find(key)?.state).toBe("sent");
+
+test("texts of a chat go one after another, whatever fails in between; marks do not wait for them", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  village.fail({ kind: "later", why: "busy", afterMs: 5_000 });
+  for (const key of ["1", "2", "3"]) rig.text(key);
+  rig.run();
+  await expect.poll(() => rig.outbox.find("1")?.attempts).toBe(1);
+  rig.outbox.say("a", to, "mark", { kind: "mark", message: "m", mark: "heard" }, rig.clock.now);
+  rig.ring();
+  await expect.poll(() => keys(village)).toEqual(["mark"]);
+  rig.clock.now += 4_999; // not before the platform said
+  rig.ring();
+  await pause(20);
+  expect(keys(village)).toEqual(["mark"]);
+  rig.clock.now += 1;
+  rig.ring();
+  await settled(rig.outbox, "3");
+  expect(keys(village)).toEqual(["mark", "1", "2", "3"]);
+});
+
+test("what will never be taken is failed, and keeps nothing behind it", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  village.fail({ kind: "never", why: "no" });
+  rig.text("1");
+  rig.text("2");
+  rig.run();
+  await settled(rig.outbox, "2");
+  expect([rig.states("1"), keys(village)]).toEqual([["failed"], ["2"]]);
+});
+
+test("after a day nothing is tried any more", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  rig.text("1");
+  rig.clock.now += 25 * 3_600_000;
+  village.fail({ kind: "later", why: "down" });
+  rig.run();
+  await expect.poll(() => rig.states("1")).toEqual(["failed"]);
+});
+
+test("a try that was cut off by a kill is made again with the same key where that is one message", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  rig.text("1");
+  const [row] = rig.outbox.waiting("a");
+  rig.outbox.move(row?.seq ?? 0, "sending", 0);
+  await village.connector.send({ ...to, key: "1", kind: "text", text: "1" }, new AbortController().signal); // it got there
+  rig.run();
+  await settled(rig.outbox, "1");
+  expect(keys(village)).toEqual(["1"]);
+});
+
+test("where it could be two, it is sent again and says so, once", async () => {
+  const village = makeVillage({ idempotent: false });
+  const rig = setUp(village);
+  rig.text("1", "the answer");
+  const [row] = rig.outbox.waiting("a");
+  rig.outbox.move(row?.seq ?? 0, "sending", 0);
+  rig.run();
+  await settled(rig.outbox, "1 again");
+  expect(rig.states("1")).toEqual(["unknown"]);
+  expect(village.read()).toEqual(["(may repeat) the answer"]);
+});
+
+test("of edits that wait only the newest is sent, and it finds the message by its key", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  village.fail({ kind: "later", why: "busy", afterMs: 1_000 });
+  rig.text("p", "one");
+  rig.run();
+  await expect.poll(() => rig.outbox.find("p")?.attempts).toBe(1);
+  for (const text of ["two", "three", "four"])
+    rig.outbox.say("a", to, `edit ${text}`, { kind: "edit", of: "p", text }, rig.clock.now);
+  rig.clock.now += 1_000;
+  rig.ring();
+  await expect.poll(() => village.read()).toEqual(["four"]);
+  expect(village.sent.map((out) => out.kind)).toEqual(["text", "edit"]);
+});
+
+test("is typing is worth nothing later; an edit of what was never sent neither", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  rig.outbox.say("a", to, "t", { kind: "typing" }, rig.clock.now);
+  rig.clock.now += 9_000;
+  rig.outbox.say("a", to, "e", { kind: "edit", of: "nothing", text: "x" }, rig.clock.now);
+  rig.run();
+  await expect.poll(() => rig.states("t", "e")).toEqual(["failed", "failed"]);
+  expect(village.sent).toEqual([]);
+});

@@ -1,0 +1,91 @@
+import type { Approval, Outcome } from "../contract/command.ts";
+import type { FleetState } from "../contract/state.ts";
+import { FleetError } from "../lib/errors.ts";
+import { table } from "../lib/text.ts";
+
+/** What the chat says, in one place. Results first, short, and what to do next where something is left to do. */
+
+/** A fixed-width block; a fence inside cannot end it. */
+const block = (text: string): string => `\`\`\`\n${text.trimEnd().replaceAll("```", "ʼʼʼ")}\n\`\`\``;
+
+export function fleetText(state: FleetState): string {
+  const rows = state.agents.map((agent) => [
+    agent.name,
+    agent.role === "orchestrator" ? "*" : "",
+    agent.state,
+    agent.model ?? agent.runtime,
+    agent.queue > 0 ? `${agent.queue} waiting` : "",
+  ]);
+  return block(table([["AGENT", "", "STATE", "MODEL", "MESSAGES"], ...rows]));
+}
+
+export function statusText(state: FleetState, name: string): string {
+  const agent = state.agents.find((one) => one.name === name);
+  if (agent === undefined) return `There is no agent ${name}. There are ${namesOf(state)}.`;
+  const { evidence } = agent;
+  const age = evidence.age_ms === null ? "" : `, ${spanText(evidence.age_ms)} ago`;
+  const why = agent.why === null ? "" : ` (${agent.why})`;
+  return `${name} is ${agent.state}${why}: by ${evidence.source}${age}. ${agent.runtime}${agent.model === null ? "" : ` on ${agent.model}`}, ${agent.restarts} restarts, ${agent.queue} messages waiting.`;
+}
+
+const namesOf = (state: FleetState): string => state.agents.map((agent) => agent.name).join(", ");
+
+/** A time as people say it. */
+export function spanText(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 90 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+}
+
+export function outcomeText(outcome: Outcome): string {
+  switch (outcome.did) {
+    case "interrupt":
+      return `${outcome.agent}: ${outcome.note}`;
+    case "answer":
+      return `${outcome.decision === "allow" ? "Allowed" : "Denied"}: ${outcome.approval.agent}, ${outcome.approval.what}`;
+    case "start":
+    case "stop":
+    case "restart":
+    case "apply":
+      return outcome.agents.length === 0
+        ? "Nothing to do."
+        : outcome.agents
+            .map((one) => `${one.agent}: ${one.did === "nothing" ? one.note : `${one.did}, ${one.note}`}`)
+            .join("\n");
+    case "send":
+    case "retry":
+    case "cancel":
+      return outcome.messages.map((one) => `${one.to}: ${one.state}`).join("\n");
+    case "install":
+    case "uninstall":
+      return outcome.findings.map((one) => one.text).join("\n");
+  }
+}
+
+/** An error as its sentence. What is ours to mend is in the log and not in the chat. */
+export function errorText(error: unknown): string {
+  if (!(error instanceof FleetError)) return "That did not work, and the fault is mosaic's; see `mosaic fleet logs`.";
+  return error.hint === undefined ? error.message : `${error.message} Next: ${error.hint}`;
+}
+
+export function approvalText({
+  agent,
+  what,
+  cwd,
+  reason,
+}: Pick<Approval, "agent" | "what" | "cwd" | "reason">): string {
+  const where = cwd === null ? "" : `\nin ${cwd}`;
+  const why = reason === null ? "" : `\n${reason}`;
+  return `${agent} asks to be allowed:\n${block(what.slice(0, 1_200))}${where}${why}`;
+}
+
+export const helpText = `Whatever you write goes to the orchestrator. Lines that begin with / or ! are for the fleet itself:
+${block(`/ps                    all agents and how they are
+/status [AGENT]        one of them
+/ask AGENT text        write to another agent; its answer comes here
+/interrupt [AGENT]     end a running turn
+/start|stop|restart AGENT
+/approvals             what agents wait to be allowed
+/approve CODE, /deny CODE
+/catchup, /drop        what came while mosaic was away`)}`;

@@ -1,0 +1,176 @@
+import { randomUUID } from "node:crypto";
+import { createInterface } from "node:readline";
+
+import type { ConsoleDoor, ConsoleLine } from "../contract/console.ts";
+import { FleetError } from "../lib/errors.ts";
+import { painter, visible } from "../lib/text.ts";
+import type { Context } from "./context.ts";
+
+/** How often a line is said again to a daemon that is just starting anew; the same id is the same line. */
+const tries = 40;
+const betweenMs = 250;
+
+export interface ChatOptions {
+  lines?: number;
+  timeout?: number | undefined;
+  json?: true | undefined;
+}
+
+/** `chat`: this machine's own chat with the fleet. With a text, or from a pipe: says it, waits for the answer, prints it. */
+export async function chat(context: Context, words: readonly string[], options: ChatOptions): Promise<number> {
+  if (context.by.kind === "agent") {
+    throw new FleetError("conflict", "The chat is the person's; an agent sends messages.", {
+      hint: 'mosaic fleet send mos "…"',
+    });
+  }
+  const text =
+    words.join(" ") === "-" || (words.length === 0 && !context.interactive) ? await piped(context) : words.join(" ");
+  const door = (await context.daemon()).console;
+  if (text !== "") return once(context, door, text, options);
+  if (!context.interactive)
+    throw new FleetError("usage", "There is nothing to say.", { hint: 'mosaic fleet chat "How is it going?"' });
+  return converse(context, door, options);
+}
+
+async function piped({ stdin }: Context): Promise<string> {
+  let text = "";
+  for await (const part of stdin.setEncoding("utf8")) text += String(part);
+  return text.trim();
+}
+
+/** Says one thing and prints what comes back for it: exit 0 with an answer, 5 without one in time. */
+async function once(context: Context, door: ConsoleDoor, text: string, options: ChatOptions): Promise<number> {
+  const id = randomUUID();
+  const timeout = AbortSignal.timeout(options.timeout ?? 600_000);
+  const signal = AbortSignal.any([context.signal, timeout]);
+  const answers = new Map<string, string>();
+  // What is said before somebody listens could be answered before; so the listening begins first.
+  const lines = door.follow(0, signal);
+  const first = lines.next();
+  await door.say({ id, text });
+  for await (const line of startingWith(first, lines)) {
+    if (options.json && line.kind !== "typing") context.out(`${JSON.stringify(line)}\n`);
+    if (line.kind === "text" && (line.replyTo === id || line.replyTo === null)) answers.set(line.id, line.text);
+    // What is changed later is progress, not an answer.
+    if (line.kind === "edit") answers.delete(line.of);
+    if (line.kind === "text" && line.replyTo === id) context.progress(visible(line.text));
+    if (line.kind !== "mark" || line.of !== id || line.mark === "heard") continue;
+    if (!options.json) context.out([...answers.values()].map((said) => `${visible(said)}\n`).join(""));
+    return line.mark === "done" ? 0 : 5;
+  }
+  if (context.signal.aborted) throw new FleetError("cancelled", "Cancelled; what was said stays said.");
+  throw new FleetError("unreachable", "There is no answer yet; what was said is kept, and the answer will be.", {
+    hint: "mosaic fleet chat",
+  });
+}
+
+async function* startingWith<T>(first: Promise<IteratorResult<T>>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
+  try {
+    const { value, done } = await first;
+    if (done !== true) yield value;
+    yield* rest;
+  } finally {
+    await rest.return(undefined);
+  }
+}
+
+/** A conversation at the terminal, until Ctrl-D. */
+async function converse(context: Context, door: ConsoleDoor, options: ChatOptions): Promise<number> {
+  const paint = painter(context.color);
+  const end = new AbortController();
+  const signal = AbortSignal.any([context.signal, end.signal]);
+  const prompt = createInterface({ input: context.stdin, output: process.stdout, prompt: "> " });
+  context.err("Whatever you write goes to the orchestrator; /help lists commands, Ctrl-D leaves. Agents work on.\n");
+  /** Prints above what is just being typed. */
+  const show = (text: string) => {
+    process.stdout.write(`\r\u001b[J${text}\n`);
+    prompt.prompt(true);
+  };
+  /** What was typed here stands here already. */
+  const own = new Set<string>();
+  const reading = read(context, door, options.lines ?? 20, signal, (line) => {
+    if (line.kind === "said" && own.has(line.id)) return;
+    const shown = lineText(line, paint);
+    if (shown !== undefined) show(shown);
+  });
+  prompt.prompt();
+  prompt.on("line", (typed) => {
+    if (typed.trim() === "") return prompt.prompt();
+    const id = randomUUID();
+    own.add(id);
+    void insist(() => door.say({ id, text: typed }), signal).catch((error: unknown) =>
+      show(paint("red", `not said: ${error instanceof Error ? error.message : String(error)}`)),
+    );
+    return prompt.prompt();
+  });
+  await new Promise<void>((resolve) => {
+    prompt.on("close", resolve);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  end.abort();
+  prompt.close();
+  await reading;
+  context.err("\n");
+  return 0;
+}
+
+/** Follows the chat, over a daemon that is started anew. */
+async function read(
+  context: Context,
+  door: ConsoleDoor,
+  last: number,
+  signal: AbortSignal,
+  show: (line: ConsoleLine) => void,
+): Promise<void> {
+  let seen = -1;
+  while (!signal.aborted) {
+    try {
+      for await (const line of door.follow(seen < 0 ? last : 1_000, signal)) {
+        if (line.kind !== "typing" && line.seq <= seen) continue;
+        if (line.kind !== "typing") seen = line.seq;
+        show(line);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof FleetError)) throw error;
+      context.progress("The daemon is away; waiting for it. (mosaic fleet start)");
+      await insist(() => firstOf(door.follow(1, AbortSignal.timeout(1_000))), signal).catch(() => {});
+    }
+  }
+}
+
+async function firstOf(lines: AsyncGenerator<ConsoleLine>): Promise<void> {
+  await lines.next();
+  await lines.return(undefined);
+}
+
+async function insist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  const { pause } = await import("../lib/wait.ts");
+  for (let left = tries; ; left--) {
+    try {
+      return await work();
+    } catch (error) {
+      if (left === 0 || signal.aborted || !(error instanceof FleetError) || error.code !== "unreachable") throw error;
+      await pause(betweenMs, signal);
+    }
+  }
+}
+
+/** One line as people read it. What others wrote cannot move the cursor or turn the text around. */
+function lineText(line: ConsoleLine, paint: ReturnType<typeof painter>): string | undefined {
+  const time = paint("dim", new Date(line.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+  switch (line.kind) {
+    case "said":
+      return `${time} ${paint("cyan", line.name)}: ${visible(line.text)}`;
+    case "text":
+      return `${time} ${paint("green", "fleet")}: ${visible(line.text)}`;
+    case "edit":
+      return `${time} ${paint("dim", `fleet: ${visible(line.text)}`)}`;
+    case "file":
+      return `${time} ${paint("green", "fleet")}: ${line.name} lies in ${line.path}${line.text === null ? "" : `\n${visible(line.text)}`}`;
+    case "mark":
+      return line.mark === "failed" ? `${time} ${paint("red", "not answered")}` : undefined;
+    case "typing":
+      return undefined;
+  }
+}

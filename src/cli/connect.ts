@@ -1,0 +1,262 @@
+import { readFileSync } from "node:fs";
+
+import { namePattern } from "../contract/agent.ts";
+import type { Finding } from "../contract/command.ts";
+import type { Connections, Pairing, Platform, Wiring } from "../contract/connector.ts";
+import { FleetError, systemCode, wordSystemFault } from "../lib/errors.ts";
+import { painter, table } from "../lib/text.ts";
+import { until } from "../lib/wait.ts";
+import type { Context } from "./context.ts";
+import { printJson } from "./print-json.ts";
+
+export interface AddOptions {
+  name?: string | undefined;
+  guild?: string | undefined;
+  channel?: readonly string[] | undefined;
+  owner?: readonly string[] | undefined;
+  user?: readonly string[] | undefined;
+  agent?: string | undefined;
+  url?: string | undefined;
+  mention?: true | undefined;
+  tokenFile?: string | undefined;
+  tokenEnv?: string | undefined;
+  json?: true | undefined;
+}
+
+/** Who is let in, and where, is the person's alone to say: no agent and no chat. */
+async function forPeople(context: Context): Promise<Connections> {
+  if (context.by.kind === "person") return context.connections();
+  throw new FleetError("conflict", "Chats are the person's to connect.", { hint: "ask the person who owns the fleet" });
+}
+
+/** `connect add`: the token is tried before anything is kept, and never printed. */
+export async function add(context: Context, platform: Platform, options: AddOptions): Promise<number> {
+  const connections = await forPeople(context);
+  const wiring = wiringOf(platform, options);
+  const token = await readToken(context, wiring, options);
+  context.progress(`asking ${platform}…`);
+  const findings = await connections.add(wiring, token);
+  show(context, findings, options, { account: wiring.account });
+  if (!options.json) context.err(`Kept as ${wiring.account}; the daemon connects it at once.\n`);
+  return 0;
+}
+
+/** The answers as the roster will have them, checked as far as that is possible without asking anybody. */
+export function wiringOf(platform: Platform, options: AddOptions): Wiring {
+  const account = options.name ?? platform;
+  if (!namePattern.test(account) || account === "console") {
+    throw new FleetError("usage", `${JSON.stringify(account)} is not a name for an account.`, {
+      hint: "a-z, 0-9 and -, beginning with a letter, as in --name discord",
+    });
+  }
+  for (const id of [
+    options.guild ?? "0",
+    ...(options.channel ?? []),
+    ...(options.owner ?? []),
+    ...(options.user ?? []),
+  ]) {
+    if (platform === "discord" && !/^\d{1,20}$/.test(id)) {
+      throw new FleetError("usage", `${JSON.stringify(id)} is not an id of Discord's: those are digits.`, {
+        hint: "in Discord: settings, advanced, developer mode; then right-click and Copy ID",
+      });
+    }
+  }
+  if (platform === "discord" && (options.channel?.length ?? 0) > 0 && options.guild === undefined) {
+    throw new FleetError("usage", "A channel needs the server it is in.", { hint: "--guild ID --channel ID" });
+  }
+  return {
+    account,
+    platform,
+    agent: options.agent,
+    url: options.url,
+    guild: options.guild,
+    channels: options.channel ?? [],
+    owners: options.owner ?? [],
+    users: options.user ?? [],
+    mention: options.mention ?? false,
+  };
+}
+
+/** From a file, a variable, a pipe or a question without an echo; never from the command line, which everybody can read. */
+export async function readToken(
+  context: Context,
+  { account, platform }: Pick<Wiring, "account" | "platform">,
+  { tokenFile, tokenEnv }: Pick<AddOptions, "tokenFile" | "tokenEnv">,
+): Promise<string> {
+  const token = (await raw()).trim();
+  if (token !== "" && !/\s/.test(token)) return token;
+  throw new FleetError("usage", `There is no token for ${account}.`, {
+    hint: `mosaic fleet connect add ${platform} --token-file FILE`,
+  });
+
+  async function raw(): Promise<string> {
+    if (tokenFile !== undefined) {
+      try {
+        return readFileSync(tokenFile, "utf8");
+      } catch (error) {
+        if (systemCode(error) === "ENOENT") throw new FleetError("not-found", `${tokenFile} does not exist.`);
+        throw wordSystemFault(error, `read ${tokenFile}`);
+      }
+    }
+    if (tokenEnv !== undefined) return context.variable(tokenEnv) ?? "";
+    if (!context.interactive) {
+      let text = "";
+      for await (const part of context.stdin.setEncoding("utf8")) text += String(part);
+      return text;
+    }
+    const { askSecret } = await import("./wizard.ts");
+    return askSecret(`The token of the ${platform} bot (it is not shown)`);
+  }
+}
+
+/** `connect list`. */
+export async function list(context: Context, options: { json?: true | undefined }): Promise<number> {
+  const connections = await (await forPeople(context)).list();
+  if (options.json) {
+    const asIso = (at: number | undefined) => (at === undefined ? null : new Date(at).toISOString());
+    printJson(context, {
+      version: 1,
+      connections: connections.map(({ health, hasToken, ...one }) => ({
+        ...one,
+        token: hasToken,
+        health: health && {
+          state: health.state,
+          since: asIso(health.since),
+          alive_at: asIso(health.aliveAt),
+          detail: health.detail ?? null,
+        },
+      })),
+    });
+    return 0;
+  }
+  if (connections.length === 0) {
+    context.err(
+      "No chat is connected but this machine's own: mosaic fleet chat\nNext: mosaic fleet connect add discord\n",
+    );
+    return 0;
+  }
+  const paint = painter(context.color);
+  const rows = connections.map((one) => [
+    one.account,
+    one.platform,
+    one.health?.state ?? "unknown",
+    one.agent ?? "(orchestrator)",
+    String(one.channels.length),
+    `${one.owners.length} and ${one.users.length}`,
+    one.health?.detail ?? (one.health === null ? "the daemon is not up to say" : ""),
+  ]);
+  context.out(
+    table(
+      [
+        ["NAME", "PLATFORM", "STATE", "AGENT", "CHANNELS", "OWNERS AND USERS", ""].map((word) => paint("bold", word)),
+        ...rows,
+      ],
+      context.columns,
+    ),
+  );
+  return 0;
+}
+
+/** `connect test`. */
+export async function test(context: Context, account: string, options: { json?: true | undefined }): Promise<number> {
+  const connections = await forPeople(context);
+  show(context, await connections.test(account), options, { account });
+  return 0;
+}
+
+/** `connect remove`. */
+export async function remove(context: Context, account: string): Promise<number> {
+  await (await forPeople(context)).remove(account);
+  context.err(`${account} is disconnected and its token deleted. What was said there is kept in the inbox.\n`);
+  return 0;
+}
+
+/** `connect pair`: makes a code, waits for whoever sends it, and lets them in when the person here says so. */
+export async function pair(
+  context: Context,
+  account: string,
+  options: { as?: "owner" | "user" | undefined; yes?: true | undefined; timeout?: number | undefined },
+): Promise<number> {
+  const connections = await forPeople(context);
+  const wiring = (await connections.list()).find((one) => one.account === account);
+  const standing = options.as ?? (wiring?.owners.length === 0 ? "owner" : "user");
+  const made = await connections.pair(account, standing);
+  context.out(`${made.code}\n`);
+  context.err(
+    `Whoever shall be let in as ${standing} writes this code to the bot in a direct message, within 10 minutes.\n`,
+  );
+  const claimed = await until(
+    async () => {
+      if (context.signal.aborted) return "cancelled" as const;
+      return (await connections.pairings()).find((one) => one.code === made.code && one.claim !== undefined);
+    },
+    { withinMs: options.timeout ?? made.expiresAt - Date.now(), everyMs: 500 },
+  );
+  if (claimed === "cancelled") throw new FleetError("cancelled", `Cancelled; the code stays good for a while.`);
+  if (claimed === undefined)
+    throw new FleetError("unreachable", "Nobody has sent the code.", { hint: `mosaic fleet connect pair ${account}` });
+  const who = `${claimed.claim?.name ?? ""} (id ${claimed.claim?.speaker ?? ""})`;
+  if (!options.yes) {
+    if (!context.interactive) {
+      context.err(`${who} has sent it.\nNext: mosaic fleet connect pair approve ${made.code}\n`);
+      return 0;
+    }
+    const { agreed } = await import("./wizard.ts");
+    if (!(await agreed(`${who} has sent the code. Let them in as ${standing}?`)))
+      throw new FleetError("cancelled", "Nobody was let in.");
+  }
+  return letIn(context, connections, made.code);
+}
+
+/** `connect pair approve`. */
+export const approve = async (context: Context, code: string): Promise<number> =>
+  letIn(context, await forPeople(context), code);
+
+async function letIn(context: Context, connections: Connections, code: string): Promise<number> {
+  const { claim, standing, account } = await connections.approve(code);
+  context.err(`${claim?.name ?? ""} (id ${claim?.speaker ?? ""}) is let in on ${account} as ${standing}.\n`);
+  return 0;
+}
+
+/** `connect pair revoke`. */
+export async function revoke(context: Context, account: string, speaker: string): Promise<number> {
+  await (await forPeople(context)).revoke(account, speaker);
+  context.err(`${speaker} is let out of ${account}.\n`);
+  return 0;
+}
+
+/** `connect pair list`. */
+export async function listPairings(context: Context, options: { json?: true | undefined }): Promise<number> {
+  const open: Pairing[] = await (await forPeople(context)).pairings();
+  if (options.json) {
+    printJson(context, {
+      version: 1,
+      pairings: open.map(({ expiresAt, claim, ...one }) => ({
+        ...one,
+        expires_at: new Date(expiresAt).toISOString(),
+        claim: claim ?? null,
+      })),
+    });
+    return 0;
+  }
+  if (open.length === 0) context.err("No code waits.\n");
+  for (const { code, account, standing, claim } of open)
+    context.out(
+      `${code}  ${account}  ${standing}  ${claim === undefined ? "nobody has sent it yet" : `sent by ${claim.name} (id ${claim.speaker})`}\n`,
+    );
+  return 0;
+}
+
+function show(
+  context: Context,
+  findings: readonly Finding[],
+  options: { json?: true | undefined },
+  more: Record<string, unknown>,
+): void {
+  if (options.json) return printJson(context, { version: 1, ...more, findings });
+  for (const one of findings)
+    context.out(
+      `${one.level === "good" ? "ok  " : one.level}  ${one.text}\n${one.next === undefined ? "" : `      Next: ${one.next}\n`}`,
+    );
+  return undefined;
+}

@@ -1,0 +1,119 @@
+import type { ConsoleDoor, ConsoleLine } from "../../contract/console.ts";
+import { FleetError } from "../../lib/errors.ts";
+import type { Connector, Inbound, Intake, Out, Sent } from "../connector.ts";
+import { openLines, type NewLine } from "./lines.ts";
+
+/** Its one chat, and the one who talks there: whoever may use this socket is the person of this machine. */
+export const consoleChat = "console";
+export const consoleOwner = "local";
+
+/**
+ * The chat of this machine, which needs no account: the same core, contract and commands as every other. What is said while
+ * nobody looks is kept, and shown when somebody does.
+ */
+export function consoleConnector(path: string, name: string, now: () => number): Connector & { door: ConsoleDoor } {
+  const lines = openLines(path);
+  const followers = new Set<(line: ConsoleLine) => void>();
+  let intake: Intake | undefined;
+  let lastOrder = 0n;
+
+  function put(key: string, line: NewLine): void {
+    const kept = lines.add(key, line, now());
+    if (kept !== undefined) for (const tell of followers) tell(kept);
+  }
+
+  function hear(what: Pick<Inbound, "id" | "kind" | "text"> & { choice?: string; revision?: string }): void {
+    if (intake === undefined) {
+      throw new FleetError("unreachable", "The chat of this machine is not up.", { hint: "mosaic fleet serve" });
+    }
+    const at = now();
+    // Two lines of one millisecond have an order too, and a clock that is set back turns none around.
+    lastOrder = BigInt(at) * 1_000n > lastOrder ? BigInt(at) * 1_000n : lastOrder + 1n;
+    const speaker = { id: consoleOwner, name, isBot: false, isSelf: false };
+    intake.admit([
+      { chat: consoleChat, order: lastOrder, at, speaker, isDirect: true, isToUs: true, files: [], ...what },
+    ]);
+  }
+
+  return {
+    platform: "console",
+    capabilities: {
+      maxText: 100_000,
+      edit: true,
+      mark: true,
+      typing: true,
+      choices: true,
+      idempotent: true,
+      maxFile: 0,
+      editEveryMs: 0,
+    },
+    async run({ intake: given, signal, tell }) {
+      intake = given;
+      lastOrder = lines.lastOrder();
+      given.release(consoleChat);
+      tell({ state: "up", since: now(), aliveAt: now() });
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        signal.addEventListener("abort", () => resolve(), { once: true });
+      });
+      intake = undefined;
+    },
+    async send(out: Out): Promise<Sent> {
+      if (out.kind === "typing") {
+        for (const tell of followers) tell({ seq: lines.last(), at: now(), kind: "typing" });
+        return { kind: "sent", ids: [] };
+      }
+      put(out.key, lineOf(out));
+      return { kind: "sent", ids: [out.key] };
+    },
+    probe: async () => ({ self: { id: "mosaic", name: "mosaic", isBot: true, isSelf: true }, warnings: [] }),
+    fetch: () => Promise.reject(new FleetError("conflict", "No files are sent to this machine's own chat.")),
+    door: {
+      async say({ id, text }) {
+        hear({ id, kind: "message", text });
+        put(`said ${id}`, { kind: "said", id, name, text });
+      },
+      async choose({ id, message, choice }) {
+        hear({ id: message, kind: "press", text: "", choice, revision: id });
+      },
+      async *follow(last, signal) {
+        const waiting: ConsoleLine[] = [];
+        let ring = () => {};
+        const tell = (line: ConsoleLine) => {
+          waiting.push(line);
+          ring();
+        };
+        followers.add(tell);
+        try {
+          yield* lines.newest(last);
+          while (!signal.aborted) {
+            yield* waiting.splice(0);
+            if (waiting.length > 0) continue;
+            await new Promise<void>((resolve) => {
+              ring = resolve;
+              signal.addEventListener("abort", () => resolve(), { once: true });
+            });
+          }
+        } finally {
+          followers.delete(tell);
+        }
+      },
+    },
+  };
+}
+
+function lineOf(out: Exclude<Out, { kind: "typing" }>): NewLine {
+  switch (out.kind) {
+    case "text":
+      return { kind: "text", id: out.key, text: out.text, choices: shown(out.choices), replyTo: out.replyTo ?? null };
+    case "edit":
+      return { kind: "edit", of: out.message, text: out.text, choices: shown(out.choices) };
+    case "mark":
+      return { kind: "mark", of: out.message, mark: out.mark };
+    case "file":
+      return { kind: "file", id: out.key, path: out.path, name: out.name, text: out.text ?? null };
+  }
+}
+
+const shown = (choices: readonly { id: string; label: string }[] | undefined) =>
+  (choices ?? []).map(({ id, label }) => ({ id, label }));

@@ -1,0 +1,130 @@
+import { openLedger } from "../chat/ledger.ts";
+import { openOutbox } from "../chat/outbox.ts";
+import { endPairing, newPairing, pairings } from "../chat/pairing.ts";
+import { connectorOf } from "../connector/index.ts";
+import type { Finding } from "../contract/command.ts";
+import type { Connections, Health, Pairing, Wiring } from "../contract/connector.ts";
+import { connectorToken } from "../fleet/credentials.ts";
+import { addAccount, letIn, removeAccount, wiringNamed } from "../fleet/wire.ts";
+import type { World } from "../fleet/world.ts";
+import { FleetError } from "../lib/errors.ts";
+import { readRoster } from "../roster/cache.ts";
+
+/** How long a platform may take to be asked. */
+const probeMs = 20_000;
+
+/** The accounts of this fleet, changed from the command line; `health` asks the daemon, where one is up. */
+export function connectionsOf(
+  world: World,
+  health: () => Promise<Readonly<Record<string, Health>> | undefined>,
+): Connections {
+  const { home } = world;
+  const wirings = async () => (await readRoster(home.roster, home.cache, home.user)).connectors;
+
+  async function withLedger<T>(work: (ledger: ReturnType<typeof openLedger>) => T): Promise<T> {
+    const ledger = openLedger(home.chat);
+    try {
+      return work(ledger);
+    } finally {
+      ledger.database.close();
+    }
+  }
+
+  async function probe(wiring: Wiring, token: string): Promise<Finding[]> {
+    const connector = (await connectorOf(wiring.platform))(wiring, token);
+    const found = await connector.probe(AbortSignal.timeout(probeMs));
+    const people = wiring.owners.length + wiring.users.length;
+    return [
+      { level: "good", text: `${wiring.platform} knows the token: it is ${found.self.name} (${found.self.id})` },
+      ...(found.warnings.length === 0
+        ? [{ level: "good", text: "its channels and rights are as they should be" } as const]
+        : []),
+      ...found.warnings.map((text): Finding => ({ level: "note", text })),
+      ...(people > 0
+        ? []
+        : [
+            {
+              level: "note",
+              text: "nobody is let in yet, so nobody is heard",
+              next: `mosaic fleet connect pair ${wiring.account}`,
+            } as const,
+          ]),
+    ];
+  }
+
+  return {
+    async list() {
+      const known = await health();
+      return (await wirings()).map((wiring) => ({
+        ...wiring,
+        hasToken: connectorToken(home, wiring.account) !== undefined,
+        health: known?.[wiring.account] ?? null,
+      }));
+    },
+    async add(wiring, token) {
+      if ((await wirings()).some((one) => one.account === wiring.account)) {
+        throw new FleetError("conflict", `There is an account ${wiring.account} already.`, {
+          hint: `mosaic fleet connect remove ${wiring.account}`,
+        });
+      }
+      const findings = await probe(wiring, token);
+      await addAccount(world, wiring, token);
+      return findings;
+    },
+    async test(account) {
+      const wiring = wiringNamed(await wirings(), account);
+      const token = connectorToken(home, account);
+      if (token === undefined) {
+        throw new FleetError("not-found", `The token of ${account} is missing.`, {
+          hint: `mosaic fleet connect remove ${account}, then add it again`,
+        });
+      }
+      return probe(wiring, token);
+    },
+    remove: (account) => removeAccount(world, account),
+    async pair(account, standing) {
+      wiringNamed(await wirings(), account);
+      return withLedger((ledger) => newPairing(ledger, account, standing, world.now()));
+    },
+    pairings: () => withLedger((ledger) => pairings(ledger, world.now())),
+    async approve(code) {
+      const found = await withLedger((ledger) =>
+        pairings(ledger, world.now()).find((one) => one.code === code.toUpperCase()),
+      );
+      if (found?.claim === undefined) throw unclaimed(code, found);
+      const { account, standing, claim } = found;
+      await letIn(world, account, claim.speaker, standing);
+      await withLedger((ledger) => {
+        endPairing(ledger, found.code);
+        const text = `You are let in as ${standing}. /help says what you can do.`;
+        const { speaker, chat } = claim;
+        ledger.audit({
+          at: world.now(),
+          account,
+          chat,
+          speaker,
+          message: found.code,
+          decision: `paired as ${standing}`,
+        });
+        openOutbox(ledger, () => text.length).say(
+          account,
+          { chat },
+          `paired ${found.code}`,
+          { kind: "text", text },
+          world.now(),
+        );
+      });
+      return found;
+    },
+    revoke: (account, speaker) => letIn(world, account, speaker, undefined),
+  };
+}
+
+const unclaimed = (code: string, found: Pairing | undefined): FleetError =>
+  found === undefined
+    ? new FleetError("not-found", `There is no code ${code}, or it is too old.`, {
+        hint: "mosaic fleet connect pair list",
+      })
+    : new FleetError("conflict", `Nobody has sent the code ${found.code} yet.`, {
+        hint: `ask them to write ${found.code} to the bot, in a direct message`,
+      });

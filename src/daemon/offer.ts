@@ -1,0 +1,42 @@
+import { listen, routes } from "../api/server.ts";
+import { inProcess } from "../fleet/control.ts";
+import type { World } from "../fleet/world.ts";
+import { metricsText } from "./metrics.ts";
+import { talk, type Talk } from "./talk.ts";
+
+/** What the daemon offers: the chats, and the local API. A fault of theirs is logged and takes nobody's supervision away. */
+export async function offer(world: World, version: string, signal: AbortSignal): Promise<void> {
+  const startedAt = world.now();
+  const fault = (error: unknown) =>
+    world.log({ event: "api-fault", note: error instanceof Error ? error.message : String(error) });
+  try {
+    // Whoever is asked here is the daemon: there is none to be brought up.
+    const control = inProcess(world, { ensureDaemon: async () => {} });
+    const chats = talk(world, control, signal);
+    const api = await listen(
+      world.home.api,
+      routes({
+        control,
+        console: chats.door,
+        health: () => healthOf(chats, startedAt, world.now()),
+        metrics: async () => metricsText(await control.state(), chats, startedAt),
+        version,
+        onFault: fault,
+      }),
+    );
+    try {
+      await chats.done;
+    } finally {
+      await api.close();
+    }
+  } catch (error) {
+    fault(error);
+  }
+}
+
+/** Well while every chat that should be up is; a token that is refused is a person's to mend, and is told. */
+function healthOf(chats: Talk, startedAt: number, now: number): { ok: boolean; [part: string]: unknown } {
+  const connectors = Object.fromEntries(chats.health());
+  const ok = Object.values(connectors).every(({ state }) => state === "up" || state === "connecting");
+  return { ok, up_ms: now - startedAt, connectors };
+}
