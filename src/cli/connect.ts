@@ -86,7 +86,7 @@ export async function readToken(
   const token = (await raw()).trim();
   if (token !== "" && !/\s/.test(token)) return token;
   throw new FleetError("usage", `There is no token for ${account}.`, {
-    hint: `mosaic fleet connect add ${platform} --token-file FILE`,
+    hint: `--token-file FILE, --token-env VARIABLE, or type it where it is asked for`,
   });
 
   async function raw(): Promise<string> {
@@ -107,6 +107,16 @@ export async function readToken(
     const { askSecret } = await import("./wizard.ts");
     return askSecret(`The token of the ${platform} bot (it is not shown)`);
   }
+}
+
+/** `connect token`: another token for an account, or its first. */
+export async function renew(context: Context, account: string, options: AddOptions): Promise<number> {
+  const connections = await forPeople(context);
+  const found = (await connections.list()).find((one) => one.account === account);
+  const token = await readToken(context, found ?? { account, platform: "discord" }, options);
+  show(context, await connections.renew(account, token), options, { account });
+  if (!options.json) context.err("Kept; the daemon connects anew at once.\n");
+  return 0;
 }
 
 /** `connect list`. */

@@ -1,6 +1,7 @@
 import { createTwoFilesPatch } from "diff";
 
 import type { Runtime } from "../contract/agent.ts";
+import type { Platform, Wiring } from "../contract/connector.ts";
 import type { Answers } from "../fleet/compose.ts";
 import {
   checkName,
@@ -13,8 +14,10 @@ import {
   type Draft,
   type Situation,
 } from "../fleet/init.ts";
+import { keepToken } from "../fleet/wire.ts";
 import { FleetError } from "../lib/errors.ts";
 import { painter, table } from "../lib/text.ts";
+import { readToken, wiringOf } from "./connect.ts";
 import type { Context } from "./context.ts";
 import { printJson } from "./print-json.ts";
 
@@ -26,6 +29,12 @@ export interface InitOptions {
   orchestratorRuntime?: Runtime | undefined;
   workdir?: string | undefined;
   supervisor?: "auto" | "systemd" | "builtin" | undefined;
+  connector?: Exclude<Platform, "console"> | undefined;
+  guild?: string | undefined;
+  channel?: readonly string[] | undefined;
+  owner?: readonly string[] | undefined;
+  tokenFile?: string | undefined;
+  tokenEnv?: string | undefined;
   yes?: true | undefined;
   dryRun?: true | undefined;
   json?: true | undefined;
@@ -66,7 +75,37 @@ function checkOptions(context: Context, situation: Situation, options: InitOptio
     runtime: options.runtime,
     orchestratorRuntime: options.orchestratorRuntime,
     supervisor: options.supervisor,
+    connector: connectorOf(options),
   };
+}
+
+function connectorOf(options: InitOptions): Wiring | undefined {
+  const { connector, guild, channel, owner, tokenFile, tokenEnv } = options;
+  if (connector !== undefined) return wiringOf(connector, { guild, channel, owner });
+  if ([guild, channel, owner, tokenFile, tokenEnv].every((one) => one === undefined)) return undefined;
+  throw new FleetError("usage", "For which chat service is that?", { hint: "--connector discord" });
+}
+
+/**
+ * The token, where there is a way to it without a question; it is tried before anything is written. Unattended, nothing is
+ * read from standard input, and an account without a token is told as what is left to do.
+ */
+async function tokenOf(
+  context: Context,
+  made: Draft,
+  options: InitOptions & { quiet?: boolean },
+): Promise<string | undefined> {
+  const { tokenFile, tokenEnv } = options;
+  const wiring = made.connector;
+  if (wiring === undefined || options.dryRun) return undefined;
+  const isNamed = tokenFile !== undefined || tokenEnv !== undefined;
+  const mayAsk = options.quiet === true && (made.before === undefined || !(await hasToken(context, wiring.account)));
+  if (!isNamed && !mayAsk) return undefined;
+  const token = await readToken(context, wiring, { tokenFile, tokenEnv });
+  context.progress(`asking ${wiring.platform}…`);
+  for (const finding of await (await context.connections()).check(wiring, token))
+    context.err(`${finding.text}${finding.next === undefined ? "" : `. Next: ${finding.next}`}\n`);
+  return token;
 }
 
 /** A first init needs a name and a folder; a later one changes only what was said. */
@@ -79,7 +118,9 @@ function withDefaults(context: Context, situation: Situation, told: Answers): An
 async function finish(context: Context, made: Draft, options: InitOptions & { quiet?: boolean }): Promise<number> {
   const changed = made.text !== made.before;
   if (!options.json && !options.quiet) show(context, made);
+  const token = await tokenOf(context, made, options);
   if (!options.dryRun) await commit(context.world, made);
+  if (token !== undefined && made.connector !== undefined) keepToken(context.world, made.connector.account, token);
   if (options.json) {
     const { fleet, preset, agents, warnings } = made.roster;
     const short = agents.map(({ name, role, runtime, workdir }) => ({ name, role, runtime, workdir }));
@@ -97,12 +138,24 @@ async function finish(context: Context, made: Draft, options: InitOptions & { qu
     });
     return 0;
   }
+  if (
+    made.connector !== undefined &&
+    token === undefined &&
+    !options.dryRun &&
+    !(await hasToken(context, made.connector.account))
+  )
+    context.err(
+      `${made.connector.account} has no token yet. Next: mosaic fleet connect token ${made.connector.account}\n`,
+    );
   for (const one of made.missing) context.err(`${one.runtime} is not installed. Next: ${one.install}\n`);
   if (options.dryRun) context.err("Nothing was written (--dry-run).\n");
   else if (!changed) context.err("Nothing to change: the roster is as you asked.\n");
   else context.err(`Wrote ${made.path}\nNext: mosaic fleet ${made.before === undefined ? "start" : "apply"}\n`);
   return 0;
 }
+
+const hasToken = async (context: Context, account: string): Promise<boolean> =>
+  (await (await context.connections()).list()).some((one) => one.account === account && one.hasToken);
 
 function show(context: Context, made: Draft): void {
   const paint = painter(context.color);

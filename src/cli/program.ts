@@ -1,14 +1,11 @@
 import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 
 import { roles, runtimes } from "../contract/agent.ts";
-import { platforms } from "../contract/connector.ts";
-import { exitCodes, FleetError } from "../lib/errors.ts";
+import { exitCodes } from "../lib/errors.ts";
+import { addChatVerbs } from "./chat-verbs.ts";
 import type { Context } from "./context.ts";
+import { chatServices, duration, examples, jsonFlag, wholeNumber } from "./options.ts";
 import { printJson } from "./print-json.ts";
-
-const jsonFlag = ["--json", "print the stable JSON contract"] as const;
-const examples = (...lines: string[]): string =>
-  `\nExamples:\n${lines.map((line) => `  $ mosaic fleet ${line}\n`).join("")}`;
 
 /** Parses a command line and carries it out. Every verb's code is loaded when it is called, not before. */
 export async function runProgram(argv: readonly string[], context: Context): Promise<number> {
@@ -58,12 +55,25 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .addOption(new Option("--orchestrator-runtime <runtime>", "harness of the orchestrator").choices(runtimes))
     .option("-w, --workdir <folder>", "where the agents work")
     .addOption(new Option("--supervisor <kind>", "what keeps agents alive").choices(["auto", "systemd", "builtin"]))
+    .addOption(
+      new Option("--connector <platform>", "a chat service that reaches the orchestrator").choices(chatServices),
+    )
+    .option("--guild <id>", "the server of its channels (Discord)")
+    .option("--channel <id...>", "channels where it listens and speaks")
+    .option("--owner <id...>", "your id there: who may do everything")
+    .option("--token-file <file>", "read its token from this file")
+    .option("--token-env <variable>", "read its token from this environment variable")
     .option("-y, --yes", "ask nothing: flags and defaults decide")
     .option("--dry-run", "show what would be written, and write nothing")
     .option(...jsonFlag)
     .addHelpText(
       "after",
-      examples("init", "init --type coding --workdir ~/src/app --yes", "init --type research --dry-run"),
+      examples(
+        "init",
+        "init --type coding --workdir ~/src/app --yes",
+        "init --type research --dry-run",
+        "init --connector discord --guild ID --channel ID --owner ID --token-file ./token --yes",
+      ),
     )
     .action(async (options) => done(await (await import("./init.ts")).init(context, options)));
 
@@ -170,96 +180,7 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .action(async (agent, text, options) =>
       done(await (await import("./send.ts")).ask(context, [agent, ...text], options)),
     );
-  const connect = fleet
-    .command("connect")
-    .description("connect the fleet to a chat service, and say who may speak there")
-    .addHelpText(
-      "after",
-      examples("connect add discord --guild ID --channel ID --owner ID", "connect list", "connect pair discord"),
-    );
-  connect
-    .command("add")
-    .description(
-      "connect an account; its token is tried first, and asked for, or read from a file, a variable or a pipe",
-    )
-    .addArgument(new Argument("<platform>").choices(platforms.filter((one) => one !== "console")))
-    .option("--name <name>", "a name of yours for it (default: the platform's)")
-    .option("--guild <id>", "the server (Discord)")
-    .option("--channel <id...>", "channels to listen and speak in; none means direct messages only")
-    .option("--owner <id...>", "people who may do everything there")
-    .option("--user <id...>", "people who may talk there")
-    .option("--agent <agent>", "whom people talk to (default: the orchestrator)")
-    .option("--mention", "in channels, hear only what names the bot")
-    .option("--token-file <file>", "read the token from this file")
-    .option("--token-env <variable>", "read the token from this environment variable")
-    .option("--url <url>", "the service's address, where it is not the platform's own")
-    .option(...jsonFlag)
-    .addHelpText(
-      "after",
-      examples("connect add discord --guild 123 --channel 456 --owner 789", "connect add discord --token-file ./token"),
-    )
-    .action(async (platform, options) => done(await (await import("./connect.ts")).add(context, platform, options)));
-  connect
-    .command("list")
-    .description("the accounts, and how each connection stands")
-    .option(...jsonFlag)
-    .addHelpText("after", examples("connect list"))
-    .action(async (options) => done(await (await import("./connect.ts")).list(context, options)));
-  connect
-    .command("test")
-    .description("ask the service whether token, channels and rights are right; changes nothing")
-    .argument("<name>", "an account's name")
-    .option(...jsonFlag)
-    .addHelpText("after", examples("connect test discord"))
-    .action(async (name, options) => done(await (await import("./connect.ts")).test(context, name, options)));
-  connect
-    .command("remove")
-    .description("disconnect an account and delete its token")
-    .argument("<name>", "an account's name")
-    .addHelpText("after", examples("connect remove discord"))
-    .action(async (name) => done(await (await import("./connect.ts")).remove(context, name)));
-  const pair = connect
-    .command("pair")
-    .description("let somebody in: prints a code, waits until they have sent it to the bot, and asks you")
-    .argument("<name>", "an account's name")
-    .addOption(
-      new Option("--as <standing>", "what they may (default: owner where there is none, else user)").choices([
-        "owner",
-        "user",
-      ] as const),
-    )
-    .option("--timeout <time>", "how long to wait for it, as 30s or 10m", duration)
-    .option("--yes", "let in whoever sends it, without asking")
-    .addHelpText("after", examples("connect pair discord", "connect pair discord --as user", "connect pair list"))
-    .action(async (name, options) => done(await (await import("./connect.ts")).pair(context, name, options)));
-  pair
-    .command("list")
-    .description("codes that wait, and who has sent them")
-    .option(...jsonFlag)
-    .addHelpText("after", examples("connect pair list"))
-    .action(async (options) => done(await (await import("./connect.ts")).listPairings(context, options)));
-  pair
-    .command("approve")
-    .description("let in whoever has sent that code")
-    .argument("<code>", "the code")
-    .addHelpText("after", examples("connect pair approve K7QM2RXA"))
-    .action(async (code) => done(await (await import("./connect.ts")).approve(context, code)));
-  pair
-    .command("revoke")
-    .description("let somebody out, at once")
-    .argument("<name>", "an account's name")
-    .argument("<id>", "their id there")
-    .addHelpText("after", examples("connect pair revoke discord 123456789012345678"))
-    .action(async (name, id) => done(await (await import("./connect.ts")).revoke(context, name, id)));
-  fleet
-    .command("chat")
-    .description("talk with the fleet in this terminal; with a text: say it and print the answer")
-    .argument("[text...]", "what to say, or - to read it from standard input")
-    .option("-n, --lines <count>", "how much of what was said before to show", wholeNumber, 20)
-    .option("--timeout <time>", "how long to wait for the answer to a text, as 30s, 10m or 2h", duration)
-    .option(...jsonFlag)
-    .addHelpText("after", examples("chat", `chat "What is everybody doing?"`, "chat /ps"))
-    .action(async (text, options) => done(await (await import("./chat.ts")).chat(context, text, options)));
+  addChatVerbs(fleet, context, done);
   const inbox = fleet
     .command("inbox")
     .description("messages: to whom, from whom, and how far each got")
@@ -393,18 +314,4 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     );
   settle(program);
   return program;
-}
-
-/** A time as people write it, in ms. */
-function duration(text: string): number {
-  const [, count, unit] = /^([1-9]\d{0,5})(s|m|h|d)$/.exec(text) ?? [];
-  const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-  if (count !== undefined) return Number(count) * units[unit as keyof typeof units];
-  throw new FleetError("usage", `${text} is not a time.`, { hint: "give it as 30s, 10m, 2h or 1d" });
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text))
-    throw new FleetError("usage", `${text} is not a number of lines.`, { hint: "give 1 or more, as in: -n 50" });
-  return Number(text);
 }

@@ -1,10 +1,12 @@
 import { cancel, confirm, intro, note, password, select, text } from "@clack/prompts";
 
 import { runtimes, type Runtime } from "../contract/agent.ts";
+import type { Platform, Wiring } from "../contract/connector.ts";
 import type { Answers } from "../fleet/compose.ts";
 import { checkName, checkWorkdir, presetNamed, suggestName, type Situation } from "../fleet/init.ts";
 import { supported } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
+import { wiringOf } from "./connect.ts";
 import type { Context } from "./context.ts";
 
 /** Questions are for people, so they go where people's words go. */
@@ -40,7 +42,38 @@ export async function ask(context: Context, situation: Situation, told: Answers)
   const orchestratorRuntime =
     told.orchestratorRuntime ?? (await askRuntime("Which harness runs the orchestrator?", situation, leader?.runtime));
   const runtime = told.runtime ?? (await askRuntime("Which harness runs the workers?", situation, undefined));
-  return { ...told, type, workdir, name, orchestratorRuntime, runtime };
+  const connector =
+    told.connector ?? (roster === undefined || roster.connectors.length === 0 ? await askChat() : undefined);
+  return { ...told, type, workdir, name, orchestratorRuntime, runtime, connector };
+}
+
+/** Which chat shall reach the orchestrator, and exactly what that one needs. The token is asked for last, after the roster was seen. */
+async function askChat(): Promise<Wiring | undefined> {
+  const platform = await answered(
+    select<Platform>({
+      message: "From which chat shall the orchestrator be reached?",
+      options: [
+        { value: "console", label: "this terminal", hint: "mosaic fleet chat; always there, needs no account" },
+        { value: "discord", label: "Discord", hint: "a bot of yours, its token, a server and a channel" },
+      ],
+      initialValue: "console",
+      output,
+    }),
+  );
+  if (platform === "console") return undefined;
+  note(
+    "Developer mode (settings, advanced) lets you copy ids by a right-click.\nThe bot: discord.com/developers, with Message Content intent on.",
+    "Discord",
+    { output },
+  );
+  const id = (message: string, check: (value: string) => unknown) =>
+    answered(text({ message, validate: (value) => complaint(() => check((value ?? "").trim())), output }));
+  const guild = (await id("The server's id?", (value) => wiringOf(platform, { guild: value }))).trim();
+  const channel = (await id("The channel's id?", (value) => wiringOf(platform, { guild, channel: [value] }))).trim();
+  const owner = (
+    await id("Your own id there? Only you will be heard.", (value) => wiringOf(platform, { owner: [value] }))
+  ).trim();
+  return wiringOf(platform, { guild, channel: [channel], owner: [owner] });
 }
 
 /** The last question. */

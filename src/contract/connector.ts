@@ -56,6 +56,10 @@ export interface Connections {
   list(): Promise<Connection[]>;
   /** Looks whether the token and the channels are right, and only then keeps both; what was found is said. */
   add(wiring: Wiring, token: string): Promise<Finding[]>;
+  /** The same look, and nothing is kept. */
+  check(wiring: Wiring, token: string): Promise<Finding[]>;
+  /** A new token for an account that there is: looked at, then kept. */
+  renew(account: string, token: string): Promise<Finding[]>;
   test(account: string): Promise<Finding[]>;
   remove(account: string): Promise<void>;
   /** A new code; good for ten minutes and one person. */

@@ -5,7 +5,7 @@ import { connectorOf } from "../connector/index.ts";
 import type { Finding } from "../contract/command.ts";
 import type { Connections, Health, Pairing, Wiring } from "../contract/connector.ts";
 import { connectorToken } from "../fleet/credentials.ts";
-import { addAccount, letIn, removeAccount, wiringNamed } from "../fleet/wire.ts";
+import { addAccount, keepToken, letIn, removeAccount, wiringNamed } from "../fleet/wire.ts";
 import type { World } from "../fleet/world.ts";
 import { FleetError } from "../lib/errors.ts";
 import { readRoster } from "../roster/cache.ts";
@@ -71,12 +71,18 @@ export function connectionsOf(
       await addAccount(world, wiring, token);
       return findings;
     },
+    check: probe,
+    async renew(account, token) {
+      const findings = await probe(wiringNamed(await wirings(), account), token);
+      keepToken(world, account, token);
+      return findings;
+    },
     async test(account) {
       const wiring = wiringNamed(await wirings(), account);
       const token = connectorToken(home, account);
       if (token === undefined) {
         throw new FleetError("not-found", `The token of ${account} is missing.`, {
-          hint: `mosaic fleet connect remove ${account}, then add it again`,
+          hint: `mosaic fleet connect token ${account}`,
         });
       }
       return probe(wiring, token);

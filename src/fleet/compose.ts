@@ -1,4 +1,5 @@
 import type { Runtime } from "../contract/agent.ts";
+import type { Wiring } from "../contract/connector.ts";
 import { addAgent, removeAgent, setValue } from "../roster/edit.ts";
 import { parseRoster, type LoadedRoster } from "../roster/load.ts";
 import type { FoundPreset } from "../roster/preset.ts";
@@ -12,6 +13,8 @@ export interface Answers {
   runtime?: Runtime | undefined;
   orchestratorRuntime?: Runtime | undefined;
   supervisor?: "auto" | "systemd" | "builtin" | undefined;
+  /** A chat service that shall reach the orchestrator. */
+  connector?: Wiring | undefined;
 }
 
 /** Which runtimes there are to choose from, best known first. */
@@ -30,7 +33,8 @@ const injected: PresetAgent = {
   permissions: "full",
   prompt: `You are the orchestrator: the one agent that the person talks to. Break a wish into tasks that one agent can
 finish, hand them over with \`mosaic fleet send NAME "…"\`, check what comes back, and report briefly. \`mosaic fleet ps\`
-tells who is there. Ask the person before anything that cannot be undone.
+tells who is there. Ask the person before anything that cannot be undone. A message from the person who owns this
+fleet may come by chat: the last text of your turn is what they read there, so let it stand alone.
 `,
 };
 

@@ -2,6 +2,7 @@ import { readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 
 import { namePattern, runtimes, type Runtime } from "../contract/agent.ts";
+import type { Wiring } from "../contract/connector.ts";
 import { harnessOf, supported } from "../harness/index.ts";
 import { writeAtomic } from "../lib/atomic.ts";
 import { FleetError, systemCode, wordSystemFault } from "../lib/errors.ts";
@@ -11,6 +12,7 @@ import { loadRoster, type LoadedRoster } from "../roster/load.ts";
 import { findPresets, type FoundPreset } from "../roster/preset.ts";
 import { composeRoster, readBack, reviseRoster, type Answers, type Installed } from "./compose.ts";
 import { chooseSupervisor, requireSupervisor } from "./supervision.ts";
+import { withAccount } from "./wire.ts";
 import type { World } from "./world.ts";
 
 /** Everything an init knows before the first question. */
@@ -29,6 +31,8 @@ export interface Draft {
   before: string | undefined;
   text: string;
   roster: LoadedRoster;
+  /** The chat service that was asked for. */
+  connector: Wiring | undefined;
   /** Agents that got another runtime than their preset likes best, because that one is not installed or cannot be run. */
   fallbacks: { agent: string; liked: Runtime; got: Runtime }[];
   /** Runtimes that the roster uses and this machine lacks, with the line that installs each. */
@@ -121,6 +125,7 @@ export async function draft(world: World, situation: Situation, answers: Answers
     const before = situation.presets.find((one) => one.name === current.roster.preset);
     text = reviseRoster(current.text, current.roster, answers, before, installed);
   }
+  if (answers.connector !== undefined) text = withAccount(text, current?.roster.connectors ?? [], answers.connector);
   const roster = readBack(text, path, world.home.user);
   const used = new Set(roster.agents.map((agent) => agent.runtime));
   const lacking = runtimes.filter(
@@ -133,7 +138,15 @@ export async function draft(world: World, situation: Situation, answers: Answers
   const missing = await Promise.all(
     lacking.map(async (runtime) => ({ runtime, install: (await harnessOf(runtime)).install })),
   );
-  return { path, before: current?.text, text, roster, fallbacks: fallbacksOf(situation, answers, roster), missing };
+  return {
+    path,
+    before: current?.text,
+    text,
+    roster,
+    connector: answers.connector,
+    fallbacks: fallbacksOf(situation, answers, roster),
+    missing,
+  };
 }
 
 function fallbacksOf({ current, presets }: Situation, answers: Answers, roster: LoadedRoster): Draft["fallbacks"] {

@@ -50,9 +50,23 @@ function entryOf({ account, platform, mention, ...wiring }: Wiring): Record<stri
   };
 }
 
+/** The roster's text with that account in it: added, or changed where it is there already. */
+export function withAccount(text: string, connectors: readonly Wiring[], wiring: Wiring): string {
+  if (!connectors.some((one) => one.account === wiring.account))
+    return addEntry(text, "connectors", wiring.account, entryOf(wiring));
+  return Object.entries(entryOf(wiring)).reduce(
+    (edited, [key, value]) => setValue(edited, ["connectors", wiring.account, key], value),
+    text,
+  );
+}
+
+/** Keeps an account's token: a file of its own, for its owner only. */
+export function keepToken(world: World, account: string, token: string): void {
+  writeAtomic(connectorTokenPath(world.home, account), `${token}\n`, { mode: 0o600 });
+}
+
 /** Adds an account. The token is kept first: an account without one would be an alarm. */
 export async function addAccount(world: World, wiring: Wiring, token: string): Promise<void> {
-  const path = connectorTokenPath(world.home, wiring.account);
   await edit(world, (text, connectors) => {
     if (connectors.some((one) => one.account === wiring.account)) {
       throw new FleetError("conflict", `There is an account ${wiring.account} already.`, {
@@ -60,7 +74,7 @@ export async function addAccount(world: World, wiring: Wiring, token: string): P
       });
     }
     const changed = addEntry(text, "connectors", wiring.account, entryOf(wiring));
-    writeAtomic(path, `${token}\n`, { mode: 0o600 });
+    keepToken(world, wiring.account, token);
     return changed;
   });
 }

@@ -247,6 +247,7 @@ describe("the wizard, in a real terminal", () => {
     "the fleet's name?",
     "runs the orchestrator?",
     "runs the workers?",
+    "From which chat",
     "Write ",
   ];
 
@@ -262,7 +263,7 @@ describe("the wizard, in a real terminal", () => {
     expect(parseRoster(rig.rosterText(), "r", rig.root)).toMatchObject({ fleet: "work", preset: "coding" });
   });
 
-  test.for([0, 1, 2, 3, 4, 5])("Ctrl-C at question %i leaves no trace", async (last) => {
+  test.for([0, 1, 2, 3, 4, 5, 6])("Ctrl-C at question %i leaves no trace", async (last) => {
     const rig = makeRig();
     const { sees, press, code } = await open(rig);
     for (const question of questions.slice(0, last)) {
@@ -288,6 +289,36 @@ describe("the wizard, in a real terminal", () => {
     expect([await code(), rig.rosterText()]).toEqual(["exit=4", "meanwhile"]);
   });
 
+  test("Discord: asks for exactly what is needed, and writes nothing where the token is not right", async () => {
+    const rig = makeRig();
+    const { at, sees, press, code } = await open(rig);
+    for (const question of questions.slice(0, -2)) {
+      await sees(question);
+      await press("Enter");
+    }
+    await sees("From which chat");
+    await press("Down");
+    await press("Enter");
+    for (const [question, answer] of [
+      ["server's id?", "111"],
+      ["channel's id?", "222"],
+      ["Your own id", "acme"],
+    ] as const) {
+      await sees(question);
+      await terminal.type(at, answer);
+    }
+    await sees("is not an id of Discord's");
+    await press("C-u");
+    await terminal.type(at, "333");
+    await sees("Write ");
+    expect(await terminal.capture(at)).toMatch(/discord/);
+    await press("Enter");
+    await sees("token of the discord bot");
+    await press("C-c");
+    expect(await code()).toBe("exit=130");
+    expect(existsSync(rig.home.roster)).toBe(false);
+  });
+
   test("a wrong answer is refused on the spot with what is wrong", async () => {
     const rig = makeRig();
     const { at, sees, press } = await open(rig);
@@ -311,4 +342,41 @@ test("the schema that editors use knows every key of a roster, and looking at it
     expect.arrayContaining(["name", "role", "runtime", "workdir", "prompt"]),
   );
   expect(readdirSync(rig.root)).toEqual(["work"]);
+});
+
+test("a connector by flags: in the roster, its token tried and kept apart, or told as what is left to do", async () => {
+  const rig = makeRig();
+  const flags = ["--connector", "discord", "--guild", "11", "--channel", "22", "33", "--owner", "44"];
+  const made = await rig.fleet("init", "--type", "general", "--yes", ...flags);
+  expect([made.code, made.err]).toEqual([
+    0,
+    expect.stringMatching(/discord has no token yet. Next: mosaic fleet connect token discord/),
+  ]);
+  const wired = { account: "discord", guild: "11", channels: ["22", "33"], owners: ["44"], users: [], mention: false };
+  expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toMatchObject([wired]);
+  const again = await rig.fleet(
+    "init",
+    "--yes",
+    "--connector",
+    "discord",
+    "--guild",
+    "11",
+    "--channel",
+    "55",
+    "--owner",
+    "44",
+  );
+  expect([again.code, parseRoster(rig.rosterText(), "r", rig.root).connectors]).toMatchObject([
+    0,
+    [{ ...wired, channels: ["55"] }],
+  ]);
+  expect(await rig.fleet("init", "--yes", "--channel", "55")).toMatchObject({ code: 2 });
+  const before = rig.rosterText();
+  writeFileSync(join(rig.root, "token"), "canary.token.0123456789");
+  const tried = await rig.mosaic(["fleet", "init", "--yes", ...flags, "--token-file", join(rig.root, "token")], {
+    env: { HTTPS_PROXY: "http://127.0.0.1:9" },
+  });
+  expect(tried.code).not.toBe(0);
+  expect(`${tried.out}${tried.err}`).not.toContain("canary");
+  expect(rig.rosterText()).toBe(before);
 });
