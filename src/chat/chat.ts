@@ -9,8 +9,11 @@ import { openLedger } from "./ledger.ts";
 import { openOutbox } from "./outbox.ts";
 import type { Fleet, Parts } from "./parts.ts";
 
-/** How often agents' questions are looked for, and how long what is over is kept: ids for as long as they could come again. */
-const approvalsMs = 2_000;
+/** How often agents' questions are looked for: while something goes on, and where nothing has happened for a while. */
+const approvalsMs = 1_000;
+const restMs = 15_000;
+const lullMs = 60_000;
+/** How long what is over is kept: ids for as long as they could come again. */
 const keepMs = 60 * 86_400_000;
 const pruneEveryMs = 86_400_000;
 
@@ -34,7 +37,7 @@ export interface ChatSurroundings {
 
 /** The chat while it runs. */
 export interface Chat {
-  /** A message has changed. */
+  /** A message has changed, or an agent has done something. */
   ring(): void;
   /** The roster may have changed: somebody who was let out is unheard from the next word on. */
   reread(): void;
@@ -50,6 +53,7 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
   const connected = new Map<string, Connected & { mark: string; stop: AbortController }>();
   const missing = new Map<string, Health>();
   let wirings: readonly Wiring[] = [];
+  let stirredAt = around.now();
   const parts: Parts = {
     fleet: around.fleet,
     mail: around.mail,
@@ -105,7 +109,6 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
 
   async function run(): Promise<void> {
     let nextPrune = 0;
-    let nextApprovals = 0;
     while (!signal.aborted) {
       try {
         await keepToRoster();
@@ -113,15 +116,12 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
           nextPrune = around.now() + pruneEveryMs;
           ledger.prune(around.now() - keepMs);
         }
-        if (around.now() >= nextApprovals && parts.wirings().some((one) => one.owners.length > 0)) {
-          nextApprovals = around.now() + approvalsMs;
-          putApprovals(parts, await around.fleet.approvals());
-          for (const one of connected.values()) one.ring();
-        }
+        putApprovals(parts, await around.fleet.approvals());
+        for (const one of connected.values()) one.ring();
       } catch (error) {
         around.log("chat-fault", error instanceof Error ? error.message : String(error));
       }
-      await bell.wait(approvalsMs, signal);
+      await bell.wait(around.now() - stirredAt < lullMs ? approvalsMs : restMs, signal);
     }
     await Promise.all([...connected.values()].map((one) => one.done));
     ledger.database.close();
@@ -129,6 +129,9 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
 
   return {
     ring: () => {
+      // After a lull the next look is at once.
+      if (around.now() - stirredAt >= lullMs) bell.ring();
+      stirredAt = around.now();
       for (const one of connected.values()) one.ring();
     },
     reread: () => bell.ring(),

@@ -7,6 +7,7 @@ import { writeAtomic } from "../lib/atomic.ts";
 import { formatEnvironment, readEnvironment } from "../lib/environment.ts";
 import { FleetError } from "../lib/errors.ts";
 import { makeFolder } from "../lib/folder.ts";
+import { rotate } from "../lib/log.ts";
 import { isGone, signal } from "../lib/proc.ts";
 import { until } from "../lib/wait.ts";
 import type { SupervisorKind } from "../supervisor/supervisor.ts";
@@ -61,6 +62,7 @@ async function onItsOwn(world: World, pid: number | undefined): Promise<void> {
       await mustSystemctl(world.systemd, "stop the daemon", ["stop", daemon]);
   }
   makeFolder(world.home.log);
+  rotate(join(world.home.log, "daemon.out"));
   const out = openSync(join(world.home.log, "daemon.out"), "a", 0o600);
   spawn(world.search.node, [world.entry, "fleet", "serve"], {
     detached: true,

@@ -10,6 +10,7 @@ import type { ConsoleDoor } from "../contract/console.ts";
 import { fleetApprovals } from "../fleet/approvals.ts";
 import { connectorToken } from "../fleet/credentials.ts";
 import type { World } from "../fleet/world.ts";
+import { makeFolder } from "../lib/folder.ts";
 import { openStore } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
 import { Bell } from "./bell.ts";
@@ -72,6 +73,9 @@ export function talk(world: World, control: FleetControl, signal: AbortSignal): 
   return { ...chat, done, door: here.door };
 }
 
+/** What an adapter writes when its agent does something; beats, which every agent writes all the time, are not among them. */
+const stirring = /\/(journal|events)\.jsonl$|\/questions\//;
+
 /** Every change of a message goes through its database's log. Where that cannot be watched, looking is enough. */
 function watchFleet({ home }: World, chat: Chat): { close(): void } | undefined {
   const log = `${basename(home.messages)}-wal`;
@@ -81,8 +85,17 @@ function watchFleet({ home }: World, chat: Chat): { close(): void } | undefined 
       if (file === log) chat.ring();
       if (file === roster) chat.reread();
     });
-    watcher.on("error", () => watcher.close());
-    return watcher;
+    makeFolder(home.agents);
+    const agents = watch(home.agents, { recursive: true }, (_, file) => {
+      if (file !== null && stirring.test(file)) chat.ring();
+    });
+    const close = () => {
+      watcher.close();
+      agents.close();
+    };
+    watcher.on("error", close);
+    agents.on("error", close);
+    return { close };
   } catch {
     return undefined;
   }

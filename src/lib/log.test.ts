@@ -12,6 +12,7 @@ test("tokens never reach a log, ordinary words do", () => {
     "sk-abcdefghijkl",
     "mft_abcdefghijkl",
     "12345678:AAabcdefghijklmnopqrstuvwxyz0123456789",
+    `abcdefABCDEF0123456789abcd.abcdef.${"abcdef-_012345".repeat(2)}`,
     "Authorization: Bearer abcdefghijkl",
     '"token":"abcdefghijkl"',
   ];

@@ -7,6 +7,7 @@ const rotateAt = 5 * 1024 * 1024;
 const secrets = [
   /\b(xox[abposr]-|xapp-|sk-|syt_|mft_)[\w-]{6,}/g,
   /\b\d{6,}:[\w-]{30,}/g,
+  /\b[\w-]{23,30}\.[\w-]{6,7}\.[\w-]{27,}/g,
   /\b(authorization|as_token|hs_token|api[_-]?key|token|password)(["']?\s*[:=]\s*["']?)(bearer\s+)?[^\s"',}]{6,}/gi,
 ];
 
@@ -23,15 +24,20 @@ export interface LogLine {
   note?: string;
 }
 
+/** A log that has grown to 5 MB becomes `.1`. */
+export function rotate(path: string): void {
+  try {
+    if (statSync(path).size > rotateAt) renameSync(path, `${path}.1`);
+  } catch {
+    // no log yet
+  }
+}
+
 /** Appends one JSON line, redacted; at 5 MB the file becomes `.1`. A log that cannot be written stops nothing. */
 export function appendLog(path: string, line: LogLine): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    try {
-      if (statSync(path).size > rotateAt) renameSync(path, `${path}.1`);
-    } catch {
-      // no log yet
-    }
+    rotate(path);
     appendFileSync(path, `${redact(JSON.stringify(line))}\n`, { mode: 0o600 });
   } catch {
     // see above
