@@ -9,7 +9,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: "unit", include: ["src/**/*.test.ts", "test/model/**/*.test.ts", "test/house/**/*.test.ts"] },
+        test: { name: "unit", include: ["src/**/*.test.ts", "test/{discord,house,model}/**/*.test.ts"] },
       },
       {
         extends: true,

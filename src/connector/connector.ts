@@ -1,7 +1,7 @@
 import type { Health, Platform, Wiring } from "../contract/connector.ts";
 
 /** Who said something. `id` is stable; `name` is for people's eyes and decides nothing. */
-interface Speaker {
+export interface Speaker {
   id: string;
   name: string;
   isBot: boolean;
@@ -86,7 +86,7 @@ export type Sent =
   | { kind: "unknown"; why: string };
 
 /** What the platform can do, and its limits. */
-interface Capabilities {
+export interface Capabilities {
   /** Of one text, in UTF-16 units. */
   maxText: number;
   edit: boolean;
@@ -120,7 +120,7 @@ export interface Intake {
 }
 
 /** What a connector is given to live on. */
-interface Surroundings {
+export interface Surroundings {
   intake: Intake;
   signal: AbortSignal;
   /** How the transport stands; called at every change, once. */
@@ -129,7 +129,7 @@ interface Surroundings {
 }
 
 /** What a connection's test found. Every warning names what to do. */
-interface Probe {
+export interface Probe {
   /** Who we are there. */
   self: Speaker;
   warnings: readonly string[];

@@ -1,0 +1,32 @@
+import type { Wiring } from "../../contract/connector.ts";
+import type { Surroundings } from "../connector.ts";
+import type { Rest } from "./rest.ts";
+
+/** How fast it beats, gives up and tries again, in ms. */
+export interface Pace {
+  beatMs: number;
+  /** Without any proof of life for so long, a connection is dead. */
+  deadMs: number;
+  baseMs: number;
+  capMs: number;
+  /** A connection that lasted so long was a good one: the waits begin anew. */
+  steadyMs: number;
+}
+
+export const usualPace: Pace = {
+  beatMs: 10_000,
+  deadMs: 25_000,
+  baseMs: 1_000,
+  capMs: 60_000,
+  steadyMs: 60_000,
+};
+
+/** Where everything that listens to one account meets. */
+export interface Listening extends Surroundings {
+  wiring: Wiring;
+  token: string;
+  rest: Rest;
+  pace: Pace;
+  /** Aborted as soon as any request is told that the token is refused. */
+  revoked: AbortSignal;
+}

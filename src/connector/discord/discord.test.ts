@@ -1,0 +1,4 @@
+import { discordRig } from "../../../test/discord/rig.ts";
+import { connectorSuite } from "../connector-suite.ts";
+
+connectorSuite("discord", discordRig);

@@ -1,0 +1,198 @@
+import type { Inbound, Verdict } from "../connector.ts";
+import type { Listening } from "./account.ts";
+import { backfill, readablePlaces } from "./backfill.ts";
+import type { Patient } from "./backfill.ts";
+import type { Event, Session } from "./gateway.ts";
+import { deletionOf, editOf, interactionOf, messageOf } from "./inbound.ts";
+import type { Place, RawInteraction, RawMessage, Us } from "./inbound.ts";
+import { placesOf } from "./places.ts";
+import type { RawChannel } from "./places.ts";
+import { cursorKey, fetchAfter, readProgress } from "./progress.ts";
+import type { Progress } from "./progress.ts";
+
+const acknowledgeMs = 3_000;
+const newer = (most: bigint, { order }: { order: bigint }) => (order > most ? order : most);
+
+/**
+ * Keeps what comes in, and how far we have heard. Outlives connections: what one has missed, the next fetches. While something
+ * is missing (`behind`) the session is not kept, so that a crash then leads to fetching it again and not to a RESUME past it.
+ */
+export function hearing(at: Listening, caughtUp: (unreadable: readonly string[]) => void) {
+  const { intake, wiring, rest } = at;
+  let progress = readProgress(intake.cursor(cursorKey));
+  let current: Session | undefined = progress?.session;
+  let newest = BigInt(progress?.since ?? "0");
+  let behind = false;
+  let isUnsaved = false;
+  let fetching: Promise<void> = Promise.resolve();
+  /** Chats whose order is known, so that what comes in is handed on. */
+  const released = new Set<string>();
+  const held = new Set<string>();
+  /** Chats in which somebody spoke who may. */
+  const seen = new Set<string>();
+
+  const chats = () => new Set([...wiring.channels, ...intake.known().keys(), ...seen]);
+
+  /** The progress that is true once `sequence` and `rows` are stored. */
+  function advanced(known: Progress, sequence: number | undefined, rows: readonly Inbound[]): Progress {
+    if (behind || current === undefined) return { since: known.since, start: known.start };
+    return {
+      session: { ...current, sequence: Math.max(current.sequence, sequence ?? 0) },
+      since: String(rows.reduce(newer, newest)),
+      start: known.start,
+    };
+  }
+
+  /** Stores rows and progress as one; throws, and then nothing is stored. */
+  function keep(rows: readonly Inbound[], sequence?: number): Verdict[] {
+    if (progress === undefined) throw new Error("Nothing is heard before the start is known.");
+    const next = advanced(progress, sequence, rows);
+    // A chat nobody knew of is held by nobody yet, and may have more to be fetched.
+    if (behind) for (const row of rows) hold(row.chat);
+    const verdicts = intake.admit(rows, { key: cursorKey, value: JSON.stringify(next) });
+    progress = next;
+    isUnsaved = false;
+    for (const [nth, row] of rows.entries()) {
+      newest = newer(newest, row);
+      if (verdicts[nth] === "refused") continue;
+      seen.add(row.chat);
+      if (!behind && !released.has(row.chat)) release(row.chat);
+    }
+    return verdicts;
+  }
+
+  function hold(chat: string): void {
+    released.delete(chat);
+    held.add(chat);
+    intake.hold(chat);
+  }
+
+  function release(chat: string): void {
+    held.delete(chat);
+    released.add(chat);
+    intake.release(chat);
+  }
+
+  function holdAll(): void {
+    for (const chat of new Set([...chats(), ...released])) hold(chat);
+  }
+
+  /** Fetches what was missed; live events are kept meanwhile and wait for it. */
+  async function catchUp(us: Us, ask: Patient): Promise<void> {
+    const { places, unreadable } = await readablePlaces(wiring, chats(), ask);
+    for (const place of places) {
+      if (progress === undefined) return;
+      const after = fetchAfter(progress, place.thread ?? place.chat);
+      const why = await backfill(place, after, { us, ask, keep });
+      if (why !== undefined) unreadable.push(why);
+    }
+    behind = false;
+    keep([], current?.sequence);
+    for (const chat of new Set([...chats(), ...held])) release(chat);
+    for (const why of unreadable) at.log("discord-unreadable", why);
+    caughtUp(unreadable);
+  }
+
+  /** Where we begin in places where we have never been: with what comes after their newest message. */
+  async function begin(ask: Patient): Promise<void> {
+    const known = intake.known();
+    const start = { ...progress?.start };
+    const isNew = (chat: string) => start[chat] === undefined && !known.has(chat);
+    if (progress !== undefined && !wiring.channels.some(isNew)) return;
+    const { places } = await readablePlaces(wiring, known.keys(), ask);
+    const fresh = places.filter((place) => progress === undefined || (isNew(place.chat) && !place.isDirect));
+    for (const place of fresh) start[place.thread ?? place.chat] = known.get(place.chat) ?? place.newest ?? "0";
+    if (progress === undefined) {
+      newest = Object.values(start).reduce((most, id) => newer(most, { order: BigInt(id) }), 0n);
+    } else if (fresh.length === 0) return;
+    progress = { ...(progress ?? { since: String(newest) }), start };
+    keep([]);
+  }
+
+  /** Takes one connection's events, in their order. */
+  function taker(us: Us, ask: Patient, fail: (error: unknown) => void) {
+    const placeOf = placesOf(wiring, async (id) => {
+      const answer = await ask({ method: "GET", path: `/channels/${id}` });
+      return answer.kind === "ok" ? (answer.body as RawChannel) : undefined;
+    });
+
+    async function rowOf(name: string, data: unknown): Promise<Inbound | undefined> {
+      const read = readers.get(name);
+      if (read === undefined || typeof data !== "object" || data === null) return undefined;
+      const { channel_id: channel, guild_id: guild } = data as RawMessage;
+      const place = await placeOf(channel, guild);
+      try {
+        return place && read(data, place, us, newest);
+      } catch (error) {
+        // It would be no better when it came again.
+        at.log("discord-unreadable", `${name}: ${error instanceof Error ? error.message : "no reason"}`);
+        return undefined;
+      }
+    }
+
+    function settle(isResumed: boolean): void {
+      behind ||= !isResumed;
+      if (behind) {
+        holdAll();
+        keep([]);
+        fetching = catchUp(us, ask).catch(fail);
+        return;
+      }
+      for (const chat of chats()) release(chat);
+      caughtUp([]);
+    }
+
+    return async ({ name, sequence, data }: Event): Promise<void> => {
+      if (name === "READY") {
+        const { session_id: id, resume_gateway_url: url } = data as {
+          session_id?: string;
+          resume_gateway_url?: string;
+        };
+        if (id === undefined || url === undefined) throw new Error("Discord names no session.");
+        current = { id, url, sequence };
+        settle(false);
+        return;
+      }
+      if (name === "RESUMED") settle(true);
+      const row = await rowOf(name, data);
+      if (row !== undefined) {
+        const [verdict] = keep([row], sequence);
+        // Only now, when it is stored, is the person told; and a stranger is told nothing.
+        if (name === "INTERACTION_CREATE" && verdict !== "refused") void acknowledge(data as RawInteraction);
+      }
+      if (current !== undefined) current.sequence = Math.max(current.sequence, sequence);
+      isUnsaved = true;
+    };
+  }
+
+  /** Within 3 s, or Discord tells the person that it failed. */
+  async function acknowledge({ id, token, type }: RawInteraction): Promise<void> {
+    const body =
+      type === 2 ? { type: 4, data: { content: "Heard. The answer follows here.", flags: 64 } } : { type: 6 };
+    const path = `/interactions/${id}/${encodeURIComponent(token ?? "")}/callback`;
+    const answer = await rest({ method: "POST", path, body }, AbortSignal.timeout(acknowledgeMs));
+    if (answer.kind !== "ok") at.log("discord-acknowledge", answer.why);
+  }
+
+  return {
+    begin,
+    taker,
+    session: () => current,
+    forgetSession: () => {
+      current = undefined;
+    },
+    /** Writes down how far the session is, where events left no row. */
+    flush: () => {
+      if (isUnsaved && !behind) keep([]);
+    },
+    /** Until nothing is being fetched. */
+    idle: () => fetching,
+  };
+}
+
+const readers = new Map<string, (data: object, place: Place, us: Us, newest: bigint) => Inbound | undefined>([
+  ["MESSAGE_CREATE", (data, place, us) => messageOf(data, place, us)],
+  ["MESSAGE_UPDATE", (data, place, us) => editOf(data, place, us)],
+  ["MESSAGE_DELETE", (data, place, _, newest) => deletionOf(data, place, newest)],
+  ["INTERACTION_CREATE", (data, place, us) => interactionOf(data, place, us)],
+]);

@@ -1,0 +1,308 @@
+import { expect, test } from "vitest";
+
+import { discordForTest, listenTo } from "../../../test/discord/rig.ts";
+import { FleetError } from "../../lib/errors.ts";
+import { memoryStore } from "../memory-intake.ts";
+import { soon } from "../suite-rig.ts";
+import { usualPace } from "./account.ts";
+
+test("an intent that Discord does not allow ends it at once, and says where to switch it on", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.behave({ contentAllowed: false });
+  const one = listenTo(wiring, ids.token);
+  const error = await one.ended;
+  expect(error).toBeInstanceOf(FleetError);
+  expect(error).toMatchObject({
+    code: "conflict",
+    message: expect.stringContaining("Message Content Intent") as string,
+  });
+  expect(one.healths.at(-1)).toMatchObject({ state: "needs-auth" });
+  expect((await double.counts()).connections).toBe(1);
+});
+
+test.for([4010, 4011, 4012, 4013])("close code %i is for a person, and no loop follows", async (code) => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.drop(code);
+  expect(await one.ended).toBeInstanceOf(FleetError);
+  expect((await double.counts()).connections).toBe(1);
+});
+
+test("a wrong token never reaches the gateway", async () => {
+  const { double, wiring } = await discordForTest();
+  const one = listenTo(wiring, "wrong");
+  expect(await one.ended).toMatchObject({ message: expect.stringContaining("token") as string });
+  expect((await double.counts()).connections).toBe(0);
+});
+
+test("a new process resumes the session where its rows end, and fetches nothing", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const store = memoryStore(() => true);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await double.post("owner", ids.general, { text: "one" });
+  await first.heard("one");
+  await first.stop();
+  await double.post("owner", ids.general, { text: "two" });
+  const before = (await double.asked()).length;
+  const second = listenTo(wiring, ids.token, { store });
+  await second.heard("one", "two");
+  expect(await double.counts()).toMatchObject({ identifies: 1, resumed: 1 });
+  expect((await double.asked()).slice(before).filter((one) => one.path.includes("/messages"))).toEqual([]);
+});
+
+test("how far the session is, is kept at every beat where events leave no row", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.announce("owner", ids.general, 7);
+  // READY, the guild, and somebody who joined.
+  await expect.poll(() => [...one.store.cursors.values()][0], soon).toContain('"sequence":3');
+});
+
+test("a row that cannot be stored comes again", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  let failures = 1;
+  const one = listenTo(wiring, ids.token, {
+    admitting: (rows) => {
+      if (rows.length > 0 && failures-- > 0) throw new Error("no space is left on the disk");
+    },
+  });
+  await one.is("up");
+  // Both at once, so that the second is there already when the first fails.
+  await double.freeze();
+  await double.post("owner", ids.general, { text: "one" });
+  await double.post("owner", ids.general, { text: "two" });
+  await double.thaw();
+  await one.heard("one", "two");
+  expect(one.healths.map((health) => health.detail).join(" ")).toContain("no space is left");
+});
+
+test("what was missed and cannot be stored is fetched again", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const store = memoryStore(() => true);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await double.forget();
+  await double.post("owner", ids.general, { text: "missed" });
+  let failures = 2;
+  const one = listenTo(wiring, ids.token, {
+    store,
+    admitting: (rows) => {
+      if (rows.length > 0 && failures-- > 0) throw new Error("no space is left on the disk");
+    },
+  });
+  await one.heard("missed");
+  await one.is("up");
+});
+
+test("a mention, a reply to us and our role are to us; the mention is no part of the text", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  const ours = await one.connector.send(
+    { kind: "text", key: "k", chat: ids.general, text: "ours" },
+    AbortSignal.timeout(5_000),
+  );
+  const replyTo = ours.kind === "sent" ? ours.ids[0] : undefined;
+  for (const text of [
+    `<@${ids.bot}> ps`,
+    `<@!${ids.bot}>, hello`,
+    ` <@&${ids.role}>: roll`,
+    `tell <@${ids.bot}>`,
+    "all of you",
+  ]) {
+    await double.post("owner", ids.general, { text });
+  }
+  await double.post("owner", ids.general, { text: "again", replyTo });
+  await expect
+    .poll(() => one.store.handedOn.slice(1).map((row) => [row.text, row.isToUs]), soon)
+    .toEqual([
+      ["ps", true],
+      ["hello", true],
+      ["roll", true],
+      [`tell <@${ids.bot}>`, true],
+      ["all of you", false],
+      ["again", true],
+    ]);
+});
+
+test("only wired channels, their threads and direct messages are heard, and only what people write", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  const elsewhere = await double.thread(ids.unwired);
+  const below = await double.thread(ids.general);
+  for (const channel of [ids.unwired, ids.foreign, ids.second, elsewhere])
+    await double.post("owner", channel, { text: "not for us" });
+  await double.announce("owner", ids.general, 7);
+  const id = await double.post("owner", ids.general, { text: "see http://example.org" });
+  await double.unfurl(ids.general, id);
+  await double.post("owner", below, { text: "below" });
+  await double.post("stranger", await double.direct("stranger"), { text: "direct" });
+  await one.heard("see http://example.org", "below", "direct");
+  const lookedUp = (await double.asked()).filter((asked) => asked.path === `/channels/${ids.unwired}`);
+  await double.post("owner", ids.unwired, { text: "not for us" });
+  await double.post("owner", ids.general, { text: "last" });
+  await one.heard("see http://example.org", "below", "direct", "last");
+  expect(lookedUp, "a channel is looked up once").toHaveLength(1);
+});
+
+test("a slash command is text, and is answered for its sender alone once it is stored", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner) });
+  await one.is("up");
+  const strange = await double.command("stranger", ids.general, "status", []);
+  const told = await double.command("owner", ids.general, "ask", ["coder", "how is it?", 3]);
+  await one.heard("/ask coder how is it? 3");
+  expect(one.store.handedOn[0]).toMatchObject({ kind: "message", isToUs: true, chat: ids.general });
+  await expect
+    .poll(async () => (await double.interaction(told))?.answered, soon)
+    .toMatchObject({ type: 4, content: "Heard. The answer follows here." });
+  expect((await double.interaction(strange))?.answered).toBeUndefined();
+});
+
+test("what no Discord would send ends nothing", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  const create = (d: unknown) => JSON.stringify({ op: 0, s: 3, t: "MESSAGE_CREATE", d });
+  const strange = { guild_id: ids.guild, channel_id: ids.general, id: "1", author: { id: "1" } };
+  for (const frame of [
+    "",
+    "null",
+    "{",
+    '"x"',
+    "[]",
+    '{"op":99}',
+    create(null),
+    create({}),
+    create({ ...strange, mentions: 7 }),
+  ]) {
+    double.raw.gateway.raw(frame);
+  }
+  await double.post("owner", ids.general, { text: "still here" });
+  await one.heard("still here");
+  expect((await double.counts()).connections).toBe(1);
+});
+
+test("where Discord allows no new session today none is asked for, until it allows one", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.behave({ identifiesLeft: 0, resetAfterMs: 50 });
+  const one = listenTo(wiring, ids.token);
+  await one.is("degraded");
+  expect((await double.counts()).connections).toBe(0);
+  await double.behave({ identifiesLeft: 5 });
+  await one.is("up");
+});
+
+test("a channel that cannot be read is said to be, and the others are heard", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.deny(ids.second, String(1n << 10n));
+  const one = listenTo({ ...wiring, channels: [ids.second, ids.general] }, ids.token);
+  await one.is("degraded");
+  expect(one.healths.at(-1)?.detail).toMatch(new RegExp(`${ids.second}.*Missing Access.*View Channel`));
+  await double.post("owner", ids.general, { text: "hello" });
+  await one.heard("hello");
+});
+
+test("it can be stopped in the middle of a dial that nobody answers", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.freeze();
+  await double.drop();
+  await expect.poll(() => one.healths.at(-1)?.state, soon).toBe("connecting");
+  await one.stop();
+  expect(one.healths.at(-1)?.state).toBe("stopped");
+  // The dial fails after it was given up, and nobody may fall over that.
+  await double.down();
+  await double.up();
+  await double.thaw();
+  await listenTo(wiring, ids.token).is("up");
+});
+
+test("a silent connection is noticed within 45 s", () => {
+  expect(usualPace.deadMs + usualPace.beatMs).toBeLessThanOrEqual(45_000);
+});
+
+test("it dials once after each end, and never again behind our back", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  for (const connections of [2, 3]) {
+    await double.drop(4000);
+    await expect.poll(async () => double.counts(), soon).toMatchObject({ connections, resumed: connections - 1 });
+  }
+  // The library would dial again after half a second; the beats tell that more has passed.
+  const { beats } = await double.counts();
+  await expect.poll(async () => (await double.counts()).beats, soon).toBeGreaterThan(beats + 20);
+  expect(await double.counts()).toMatchObject({ connections: 3, identifies: 1 });
+});
+
+test.for([1000, 1001, 4000, 4007, 4008, 4009])("closed with %i, it comes back and has missed nothing", async (code) => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.post("owner", ids.general, { text: "before" });
+  await double.drop(code);
+  await double.post("owner", ids.general, { text: "meanwhile" });
+  await expect.poll(async () => (await double.counts()).connections, soon).toBeGreaterThan(1);
+  await one.is("up");
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("before", "meanwhile", "after");
+});
+
+test("told to reconnect, it resumes", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  double.raw.gateway.raw('{"op":7,"d":null}');
+  await expect.poll(async () => (await double.counts()).resumed, soon).toBe(1);
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("after");
+});
+
+test("what was missed is fetched a hundred at a time, oldest first, and nothing twice", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const store = memoryStore(() => true);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await double.forget();
+  const posted: string[] = [];
+  for (let at = 0; at < 250; at++) posted.push(await double.post("owner", ids.general, { text: String(at) }));
+  const before = (await double.asked()).length;
+  const admitted: string[] = [];
+  const one = listenTo(wiring, ids.token, {
+    store,
+    admitting: (rows) => void admitted.push(...rows.map((row) => row.id)),
+  });
+  await one.is("up");
+  expect(admitted).toEqual(posted);
+  const pages = (await double.asked())
+    .slice(before)
+    .filter((asked) => asked.path === `/channels/${ids.general}/messages`);
+  expect(pages).toHaveLength(3);
+});
+
+test("a channel that is wired later begins with what comes from then on", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const store = memoryStore(() => true);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await double.forget();
+  await double.post("owner", ids.second, { text: "not for us then" });
+  await double.post("owner", ids.general, { text: "missed" });
+  const both = { ...wiring, channels: [ids.general, ids.second] };
+  const second = listenTo(both, ids.token, { store });
+  await second.heard("missed");
+  await second.is("up");
+  await second.stop();
+  await double.forget();
+  await double.post("owner", ids.second, { text: "for us now" });
+  await listenTo(both, ids.token, { store }).heard("missed", "for us now");
+});
