@@ -1,5 +1,3 @@
-import { join } from "node:path";
-
 import type { Connector } from "../connector/connector.ts";
 import type { Health, Wiring } from "../contract/connector.ts";
 import type { Store } from "../mail/store.ts";
@@ -24,11 +22,12 @@ export interface ChatSurroundings {
   /** The chat's own database, and the folder for files. */
   path: string;
   files: string;
-  locks: string;
   /** Accounts as the roster says now. */
   wirings: () => Promise<readonly Wiring[]>;
-  /** An account's connector; undefined (and logged) where its token is missing. */
-  open: (wiring: Wiring) => Promise<Connector | undefined>;
+  /** An account's connector, and the lock of whoever uses that account on this machine; undefined where its token is missing. */
+  open: (wiring: Wiring) => Promise<{ connector: Connector; lockPath: string } | undefined>;
+  /** What of an account's secret makes another connection. */
+  secretMark: (account: string) => string;
   bell: () => { ring(): void; wait(atMostMs: number, signal: AbortSignal): Promise<void> };
   now: () => number;
   random: () => number;
@@ -69,10 +68,12 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
   async function keepToRoster(): Promise<void> {
     wirings = await around.wirings();
     const orchestrator = (await around.fleet.agents()).find((one) => one.role === "orchestrator")?.name ?? "";
+    /** What of an account makes another connection: people come and go without one. */
+    const markOf = ({ account, platform, agent, url, guild, channels }: Wiring): string =>
+      JSON.stringify([platform, agent, url, guild, channels, orchestrator, around.secretMark(account)]);
     for (const [name, one] of connected) {
       const wanted = wirings.find(({ account }) => account === name);
-      // People come and go without a new connection; everything else is another connection.
-      if (wanted !== undefined && one.mark === markOf(wanted, orchestrator)) continue;
+      if (wanted !== undefined && one.mark === markOf(wanted)) continue;
       one.stop.abort();
       await one.done;
       connected.delete(name);
@@ -80,8 +81,10 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
     for (const wiring of wirings) {
       const { account } = wiring;
       if (connected.has(account)) continue;
-      const connector = await around.open(wiring);
-      if (connector === undefined) {
+      // Looked at before it is read: what changes in between is another connection, a moment later.
+      const mark = markOf(wiring);
+      const opened = await around.open(wiring);
+      if (opened === undefined) {
         missing.set(account, {
           state: "needs-auth",
           since: around.now(),
@@ -96,14 +99,13 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
         ...parts,
         wiring: () =>
           wirings.find((one) => one.account === account) ?? { ...wiring, owners: [], users: [], channels: [] },
-        connector,
+        ...opened,
         orchestrator,
-        lockPath: join(around.locks, `connector-${account}.lock`),
         signal: AbortSignal.any([signal, stop.signal]),
         random: around.random,
         bell: around.bell,
       });
-      connected.set(account, { ...made, mark: markOf(wiring, orchestrator), stop });
+      connected.set(account, { ...made, mark, stop });
     }
   }
 
@@ -139,9 +141,4 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
     counts: () => new Map([...connected.keys()].map((name) => [name, parts.outbox.counts(name)] as const)),
     done: run(),
   };
-}
-
-/** What of an account makes another connection. */
-function markOf({ platform, agent, url, guild, channels }: Wiring, orchestrator: string): string {
-  return JSON.stringify([platform, agent, url, guild, channels, orchestrator]);
 }

@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { watch } from "node:fs";
-import { basename } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { runChat, type Chat } from "../chat/chat.ts";
 import { consoleChat, consoleConnector, consoleOwner } from "../connector/console/console.ts";
@@ -8,9 +9,9 @@ import type { FleetControl } from "../contract/command.ts";
 import type { Wiring } from "../contract/connector.ts";
 import type { ConsoleDoor } from "../contract/console.ts";
 import { fleetApprovals } from "../fleet/approvals.ts";
-import { connectorToken } from "../fleet/credentials.ts";
+import { connectorToken, connectorTokenMark, connectorTokenPath } from "../fleet/credentials.ts";
 import type { World } from "../fleet/world.ts";
-import { makeFolder } from "../lib/folder.ts";
+import { makeFolder, privateFolder } from "../lib/folder.ts";
 import { openStore } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
 import { Bell } from "./bell.ts";
@@ -50,14 +51,16 @@ export function talk(world: World, control: FleetControl, signal: AbortSignal): 
       mail,
       path: home.chat,
       files: home.files,
-      locks: home.locks,
       wirings: async () => [consoleWiring, ...(await roster()).connectors],
       async open(wiring) {
-        if (wiring.platform === "console") return here;
-        const token = connectorToken(home, wiring.account);
+        const { account, platform } = wiring;
+        if (platform === "console") return { connector: here, lockPath: join(home.locks, "console.lock") };
+        const token = connectorToken(home, account);
         if (token === undefined) return undefined;
-        return (await connectorOf(wiring.platform))(wiring, token);
+        const connector = (await connectorOf(platform))(wiring, token);
+        return { connector, lockPath: accountLock(world, platform, token) };
       },
+      secretMark: (account) => connectorTokenMark(home, account),
       bell: () => new Bell(),
       now: world.now,
       random: Math.random,
@@ -71,6 +74,13 @@ export function talk(world: World, control: FleetControl, signal: AbortSignal): 
     mail.close();
   });
   return { ...chat, done, door: here.door };
+}
+
+/** One for each account on this machine, whichever home it is wired to: a second listener would take the first one's words. */
+function accountLock({ uid }: World, platform: string, token: string): string {
+  const folder = `/tmp/mosaic-${uid}-accounts`;
+  privateFolder(folder, uid);
+  return join(folder, `${createHash("sha256").update(`${platform} ${token}`).digest("hex").slice(0, 32)}.lock`);
 }
 
 /** What an adapter writes when its agent does something; beats, which every agent writes all the time, are not among them. */
@@ -89,9 +99,11 @@ function watchFleet({ home }: World, chat: Chat): { close(): void } | undefined 
     const agents = watch(home.agents, { recursive: true }, (_, file) => {
       if (file !== null && stirring.test(file)) chat.ring();
     });
+    const tokenFolder = dirname(connectorTokenPath(home, "any"));
+    makeFolder(tokenFolder);
+    const tokens = watch(tokenFolder, () => chat.reread());
     const close = () => {
-      watcher.close();
-      agents.close();
+      for (const one of [watcher, agents, tokens]) one.close();
     };
     watcher.on("error", close);
     agents.on("error", close);

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Home } from "../contract/home.ts";
@@ -42,6 +42,16 @@ export function connectorToken(home: Home, account: string): string | undefined 
   } catch (error) {
     if (systemCode(error) === "ENOENT") return undefined;
     throw error;
+  }
+}
+
+/** What changes with the token and says nothing of it. */
+export function connectorTokenMark(home: Home, account: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(connectorTokenPath(home, account));
+    return `${mtimeMs} ${size} ${ino}`;
+  } catch {
+    return "none";
   }
 }
 

@@ -255,7 +255,7 @@ test("connect: what is wrong is said before anything is kept, and no token reach
   writeFileSync(file, "canary.token.0123456789");
   chmodSync(file, 0o600);
   const down = await add("--token-file", file, "--url", "http://127.0.0.1:9/api");
-  expect(down).toMatchObject({ code: 4, out: "" });
+  expect(down).toMatchObject({ code: 5, out: "" });
   expect(down.err).not.toContain("canary");
   expect(await rig.fleet("connect", "test", "discord")).toMatchObject({
     code: 3,

@@ -1,0 +1,273 @@
+import { spawn } from "node:child_process";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { expect, onTestFinished, test } from "vitest";
+
+import type { Message } from "../../src/contract/message.ts";
+import { pause, until } from "../../src/lib/wait.ts";
+import { startDiscordDouble } from "../discord/double.ts";
+import { dice } from "../kills.ts";
+import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
+
+const mos = `{ name: mos, role: orchestrator, runtime: command, command: [cat], workdir: ~/work }`;
+const typed = "Typed into the terminal of mos, which can say no more.";
+
+/** A fleet that is connected to a double of Discord's, the way a person would connect it. */
+async function setUp(options: { owner?: boolean } = {}) {
+  const double = await startDiscordDouble();
+  onTestFinished(async () => {
+    await double.thaw();
+    await double[Symbol.asyncDispose]();
+  });
+  const ids = await double.ids();
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  expect((await rig.fleet("start")).code).toBe(0);
+  const token = join(rig.root, "token");
+  writeFileSync(token, `${ids.token}\n`);
+  const owner = options.owner === false ? [] : ["--owner", ids.owner];
+  const added = await rig.fleet(
+    "connect",
+    "add",
+    "discord",
+    "--url",
+    double.url,
+    "--guild",
+    ids.guild,
+    "--channel",
+    ids.general,
+    ...owner,
+    "--token-file",
+    token,
+  );
+  expect([added.code, added.out]).toEqual([0, expect.stringContaining("discord knows the token")]);
+  await isState(rig, "up");
+  const shown = async (channel = ids.general) => double.shown(channel);
+  const ours = async (channel = ids.general) =>
+    (await shown(channel)).filter((one) => one.author.id === ids.bot).map((one) => one.content);
+  return {
+    double,
+    ids,
+    rig,
+    shown,
+    ours,
+    say: (text: string, by: "owner" | "friend" | "stranger" = "owner") => double.post(by, ids.general, { text }),
+  };
+}
+
+const soon = { timeout: 20_000, interval: 50 };
+const isState = (rig: Rig, state: string) =>
+  expect
+    .poll(
+      async () =>
+        (
+          JSON.parse((await rig.fleet("connect", "list", "--json")).out) as {
+            connections: { health: { state: string } | null }[];
+          }
+        ).connections[0]?.health?.state,
+      { timeout: 30_000 },
+    )
+    .toBe(state);
+const letters = async (rig: Rig) =>
+  (JSON.parse((await rig.fleet("inbox", "mos", "-n", "2000", "--json")).out) as { messages: Message[] }).messages.map(
+    (one) => one.text,
+  );
+const serve = (rig: Rig) =>
+  spawn(process.execPath, [bin, "fleet", "serve"], {
+    env: rig.env,
+    cwd: rig.root,
+    stdio: "ignore",
+    detached: true,
+  }).unref();
+
+test("connected by a person; the owner is marked as heard and answered; a stranger gets nothing, and the owner hears of him", async () => {
+  const { ids, rig, say, shown, ours, double } = await setUp();
+  await say("my secret", "stranger");
+  const id = await say("hello mos");
+  await expect
+    .poll(async () => (await shown()).find((one) => one.id === id)?.reactions.map((one) => one.emoji.name), soon)
+    .toEqual(["👀", "✅"]);
+  await expect.poll(() => ours(), soon).toEqual([expect.stringContaining(`(id ${ids.stranger})`), typed]);
+  const answer = (await shown()).find((one) => one.content === typed);
+  expect(answer?.message_reference?.message_id).toBe(id);
+  expect((await double.typings()).length).toBeGreaterThan(0);
+  expect(await letters(rig)).toEqual(["hello mos"]);
+  await say("/ps");
+  await expect.poll(async () => (await ours()).at(-1), soon).toMatch(/^```\nAGENT[\s\S]*mos/);
+  const databases = readdirSync(rig.home.fleet).filter((file) => file.includes(".db"));
+  for (const file of databases) expect(readFileSync(join(rig.home.fleet, file), "latin1")).not.toContain("my secret");
+});
+
+test("the token is in one file of its owner's, and nowhere else: no command line, no environment, no log, no answer", async () => {
+  const { ids, rig, say, ours } = await setUp();
+  await say("hello");
+  await expect.poll(() => ours(), soon).toEqual([typed]);
+  const file = join(rig.home.secrets, "connectors", "discord");
+  expect([statSync(file).mode & 0o777, readFileSync(file, "utf8")]).toEqual([0o600, `${ids.token}\n`]);
+  const [, , secret = ids.token] = ids.token.split(".");
+  for (const pid of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry)))
+    for (const what of ["cmdline", "environ"])
+      expect(readOr(`/proc/${pid}/${what}`), `${what} of ${pid}`).not.toContain(secret);
+  const said = await Promise.all(
+    [
+      ["logs"],
+      ["logs", "--json"],
+      ["ps", "--json"],
+      ["connect", "list", "--json"],
+      ["connect", "test", "discord"],
+      ["inbox", "--json"],
+      ["tail", "mos"],
+    ].map((words) => rig.fleet(...words)),
+  );
+  for (const { out, err } of said) expect(`${out}${err}`).not.toContain(secret);
+  for (const path of filesBelow(rig.home.fleet)) if (path !== file) expect(readOr(path), path).not.toContain(secret);
+});
+
+test("kill -9 of the daemon at random while people write: each line once, in order, and one answer to each", async () => {
+  const { rig, say, shown, ids } = await setUp();
+  const roll = dice(11);
+  const said = Array.from({ length: 120 }, (_, at) => `line ${at}`);
+  const over = new AbortController();
+  let kills = 0;
+  const killing = (async () => {
+    while (!over.signal.aborted) {
+      // A moment anywhere in the daemon's life: no waiting for a fact, so no sleep to replace.
+      await pause(400 + roll(900));
+      const pid = rig.daemonPid();
+      if (over.signal.aborted || pid === undefined) continue;
+      try {
+        process.kill(pid, "SIGKILL");
+        kills++;
+      } catch {
+        // just gone
+      }
+      serve(rig);
+    }
+  })();
+  for (const text of said) {
+    await say(text);
+    await pause(roll(60)); // people's pace
+  }
+  over.abort();
+  await killing;
+  await isState(rig, "up");
+  const answers = async () =>
+    (await shown())
+      .filter((one) => one.author.id === ids.bot && one.content === typed)
+      .map((one) => one.message_reference?.message_id);
+  await expect.poll(async () => (await answers()).length, { timeout: 60_000 }).toBeGreaterThanOrEqual(said.length);
+  expect(kills).toBeGreaterThan(3);
+  expect(await letters(rig)).toEqual(said);
+  const asked = (await shown()).filter((one) => one.author.id === ids.owner).map((one) => one.id);
+  const all = await answers();
+  expect([all.length, new Set(all)]).toEqual([asked.length, new Set(asked)]);
+}, 180_000);
+
+test("Discord away; the daemon away while 130 lines are written: nothing is lost or out of order", async () => {
+  const { rig, say, double, ours } = await setUp();
+  await say("before");
+  await expect.poll(() => letters(rig), soon).toEqual(["before"]);
+  await double.down();
+  await isState(rig, "connecting");
+  await double.up();
+  await say("after the outage");
+  await expect.poll(() => letters(rig), { timeout: 60_000 }).toEqual(["before", "after the outage"]);
+  const pid = rig.daemonPid() ?? 0;
+  process.kill(pid, "SIGKILL");
+  const many = Array.from({ length: 130 }, (_, at) => `while away ${at}`);
+  for (const text of many) await say(text);
+  await double.forget();
+  serve(rig);
+  await expect.poll(() => letters(rig), { timeout: 60_000 }).toEqual(["before", "after the outage", ...many]);
+  await expect.poll(async () => (await ours()).length, { timeout: 60_000 }).toBe(many.length + 2);
+}, 180_000);
+
+test("a token that is refused is said where a person looks, tried no more, and mended by another one", async () => {
+  const { rig, say, double, ours } = await setUp();
+  await double.revoke();
+  await isState(rig, "needs-auth");
+  const listed = await rig.fleet("connect", "list");
+  expect(listed.out).toMatch(/discord +discord +needs-auth/);
+  const before = (await double.counts()).identifies;
+  const fresh = join(rig.root, "fresh");
+  writeFileSync(fresh, "wrong.token.of-no-account-that-there-is");
+  const refused = await rig.fleet("connect", "token", "discord", "--token-file", fresh);
+  expect([refused.code === 0, refused.err]).toEqual([false, expect.not.stringContaining("of-no-account")]);
+  expect((await double.counts()).identifies).toBe(before);
+  writeFileSync(fresh, (await double.ids()).token);
+  expect(await rig.fleet("connect", "token", "discord", "--token-file", fresh)).toMatchObject({ code: 0 });
+  await isState(rig, "up");
+  await say("there again");
+  await expect.poll(() => ours(), soon).toEqual([typed]);
+});
+
+test("pairing: nobody is heard until a code that was made here is sent and its sender let in here; out again at once", async () => {
+  const { rig, say, double, ids, ours } = await setUp({ owner: false });
+  await say("anybody there?");
+  const direct = await double.direct("owner");
+  const pairing = rig.fleet("connect", "pair", "discord", "--yes", "--timeout", "40s");
+  const code = await until(
+    async () => {
+      const { pairings } = JSON.parse((await rig.fleet("connect", "pair", "list", "--json")).out) as {
+        pairings: { code: string }[];
+      };
+      return pairings[0]?.code;
+    },
+    { withinMs: 10_000 },
+  );
+  await double.post("owner", direct, { text: code ?? "" });
+  expect(await pairing).toMatchObject({
+    code: 0,
+    out: `${code}\n`,
+    err: expect.stringContaining(`(id ${ids.owner}) is let in on discord as owner.`),
+  });
+  await expect.poll(() => ours(direct), soon).toEqual(["You are let in as owner. /help says what you can do."]);
+  await say("hello mos");
+  await expect.poll(() => letters(rig), soon).toEqual(["hello mos"]);
+  expect(rig.rosterText()).toContain(ids.owner);
+  expect(await rig.fleet("connect", "pair", "revoke", "discord", ids.owner)).toMatchObject({ code: 0 });
+  await expect
+    .poll(async () => {
+      await say("still there?");
+      await pause(200); // nobody says that nothing was heard
+      return (await letters(rig)).length;
+    }, soon)
+    .toBeGreaterThan(0);
+  const count = (await letters(rig)).length;
+  await say("now I am out");
+  await rig.fleet("chat", "/help"); // whatever was heard before this is kept by now
+  expect((await letters(rig)).length).toBe(count);
+  expect(await rig.fleet("connect", "remove", "discord")).toMatchObject({ code: 0 });
+  expect(rig.rosterText()).not.toContain("connectors");
+});
+
+test("one account has one listener on this machine, whichever fleet it is wired to", async () => {
+  const { rig, double, ids, say, ours } = await setUp();
+  const other = makeRig();
+  other.roster(
+    `${rosterOf(mos)}connectors:\n  chat: { platform: discord, url: "${double.url}", guild: "${ids.guild}", channels: ["${ids.general}"], owners: ["${ids.owner}"] }\n`,
+  );
+  writeFileSync(join(other.root, "token"), ids.token);
+  await other.fleet("start");
+  expect((await other.fleet("connect", "token", "chat", "--token-file", join(other.root, "token"))).code).toBe(0);
+  await isState(other, "degraded");
+  expect((await other.fleet("connect", "list")).out).toContain("another process on this machine uses this account");
+  await say("who hears me?");
+  await expect.poll(() => ours(), soon).toEqual([typed]);
+  expect([await letters(rig), await letters(other)]).toEqual([["who hears me?"], []]);
+});
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
+}
