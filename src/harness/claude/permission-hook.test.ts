@@ -83,6 +83,7 @@ test("it ends by itself where its dialog is over: no longer waiting, waiting sin
   await Promise.all([idle, next, killed].map((one) => one.asks()));
   const napping = () => next.running().find((pid) => pid !== next.child.pid);
   const first = napping();
+  killed.says("waiting", 1, killed.child.pid);
   idle.says("idle", 2);
   killed.child.kill("SIGKILL");
   // What it waits for since another moment is another question; it has looked once when it sleeps again.

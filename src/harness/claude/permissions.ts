@@ -113,7 +113,7 @@ function openQuestions(desk: Desk): Asked[] {
   const session = sessionOf(desk);
   if (!isAsking(session)) return [];
   const newest = allQuestions(desk)
-    .filter(({ claude, hook }) => claude.pid === session.pid && claude.started === session.procStart && isLiving(hook))
+    .filter(({ claude }) => claude.pid === session.pid && claude.started === session.procStart)
     .toSorted((a, b) => a.at - b.at)
     .at(-1);
   if (newest === undefined || newest.at < (session.statusUpdatedAt ?? 0) - aheadMs) return [];
