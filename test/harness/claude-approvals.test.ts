@@ -80,6 +80,12 @@ describe.skipIf(claudeBin === "")("Claude Code's permissions, for real", () => {
       expect((await rig.fleet("approvals", decision, `mos/${id}`)).code).toBe(3);
       await expect(claude.answer?.(desk, id, decision)).rejects.toThrow("does not wait for that permission any more");
     }
+    // Two at once: one of them is told that it was late, and what is done is what the other said.
+    await asks("both");
+    const both = await Promise.all(["allow", "deny"].map((decision) => rig.fleet("approvals", decision, "mos")));
+    expect(both.map(({ code }) => code).filter((code) => code === 0)).toEqual([0]);
+    await isIdle();
+    expect(did("both")).toBe(both[0]?.code === 0);
     const told = model.asks().flatMap(({ ask }) => ask.toolResults);
     expect(told.filter((text) => text.includes("A person was asked and did not allow it."))).not.toEqual([]);
   });
