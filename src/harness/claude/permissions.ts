@@ -40,13 +40,16 @@ interface Asked extends Written {
 
 /** What the agent waits to be allowed, oldest first; throws where it waits for something that only its terminal can answer. */
 export async function permissions(desk: Desk): Promise<Permission[]> {
-  if (!isAsking(sessionOf(desk))) return [];
+  const session = sessionOf(desk);
+  if (!isAsking(session)) return [];
+  // Only a dialog that has just come up is worth waiting for: this is asked again and again.
+  const withinMs = Math.min(appearsMs, Math.max(0, (session.statusUpdatedAt ?? 0) + appearsMs - Date.now()));
   const found = await until(
     () => {
       const open = openQuestions(desk);
       return open.length > 0 || !isAsking(sessionOf(desk)) ? open : undefined;
     },
-    { withinMs: appearsMs },
+    { withinMs },
   );
   if (found !== undefined) return found.map(permissionOf);
   throw new FleetError("conflict", `${desk.agent.name} can be answered in its own terminal only.`, {
