@@ -291,12 +291,9 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
 
     await rig.fleet("send", "mos", `try [[write ${rig.root}/work/no x]] [[say gave up]]`);
     await rig.settled("mos", (agent) => agent.state === "waiting-permission");
-    const listed = await rig.fleet("approvals");
-    expect([listed.out, listed.err]).toEqual([
-      expect.stringContaining("mos (in its terminal)"),
-      expect.stringContaining("Next: mosaic fleet attach"),
-    ]);
-    expect((await rig.fleet("approvals", "allow", "mos")).code).toBe(4);
+    const listed = (await rig.fleet("approvals")).out;
+    expect(listed).toMatch(/ed\/\S+ .*Bash touch /);
+    expect(listed).toMatch(/mos\/\S+ .*Write .*\/work\/no/);
     expect((await rig.fleet("send", "mos", "while it waits")).err).toContain(
       "accepted and held: a permission question is open in its terminal",
     );

@@ -306,25 +306,37 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version, for real",
     expect(conversation(rig, "mos", "user")).toEqual(["the very first [[hang]]"]);
   });
 
-  test("the permission floor: read blocks the shell and files, edit keeps to its folder, and both may report", async () => {
+  test("the permission floor: read asks before the shell and files, edit before what lies outside its folder, and both may report", async () => {
     const rig = await setUp(agentOf("mos"), agentOf("re", ", permissions: read"), agentOf("ed", ", permissions: edit"));
+    const denied = async (name: string, count: number) => {
+      for (let at = 0; at < count; at++) {
+        const { why } = await rig.settled(name, (agent) => agent.state === "waiting-permission");
+        expect((await rig.fleet("approvals", "deny", name)).code).toBe(0);
+        expect(why).toMatch(/^(bash touch|write)/);
+      }
+    };
     await rig.fleet(
       "send",
       "re",
-      `try [[bash touch ${rig.root}/work/no]] [[write ${rig.root}/work/no x]] [[tool fleet_send {"agent":"mos","text":"reported"}]]`,
+      `try [[bash touch ${rig.root}/work/no]] [[write ${rig.root}/work/no x]] [[tool fleet_send {"agent":"mos","text":"reported"}]] [[bash mosaic fleet send mos 'by shell']]`,
     );
-    await answered(rig, "re", 4);
+    await denied("re", 2);
+    await answered(rig, "re", 5);
     await rig.fleet(
       "send",
       "ed",
       `try [[write ${rig.root}/work/yes ok]] [[write ${rig.root}/no x]] [[write ../no x]] [[bash touch ${rig.root}/no]]`,
     );
+    await denied("ed", 3);
     await answered(rig, "ed", 5);
     expect(readFileSync(join(rig.root, "work/yes"), "utf8")).toContain("ok");
     expect([existsSync(join(rig.root, "work/no")), existsSync(join(rig.root, "no"))]).toEqual([false, false]);
-    const isReport = (text: string) => text.includes(" from re, another agent") && framed(text) === "reported";
-    await expect.poll(() => conversation(rig, "mos", "user").some(isReport), { timeout: 10_000 }).toBe(true);
-    expect(conversation(rig, "mos", "user")).toHaveLength(1);
+    const reports = () =>
+      conversation(rig, "mos", "user").flatMap((text) =>
+        text.includes(" from re, another agent") ? [framed(text)] : [],
+      );
+    await expect.poll(reports, { timeout: 10_000 }).toEqual(["reported", "by shell"]);
+    expect(conversation(rig, "mos", "user")).toHaveLength(2);
   });
 
   test("its model is told who it is, and keeps its role", async () => {

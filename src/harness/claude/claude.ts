@@ -16,6 +16,7 @@ import { isAlive } from "./inbox.ts";
 import { lastWord } from "./journal.ts";
 import { paceOf } from "./pace.ts";
 import { paste } from "./paste.ts";
+import { answerPermission, permissions, sweepQuestions } from "./permissions.ts";
 import { configOf, keepConversation, readConversation, transcriptOf, type Conversation } from "./place.ts";
 import { beats, hasInbox, inboxOf, instanceOf, lacksInbox, readSession, type Session } from "./registry.ts";
 import { lastEvent, spoolOf, writePlugin } from "./spool.ts";
@@ -52,7 +53,8 @@ export const claude: Harness = {
     const [settings, statusLine] = [`${place.dir}/settings.json`, `${place.dir}/status-line.sh`];
     writeAtomic(statusLine, statusLineOf(desk), { mode: 0o700 });
     writeAtomic(settings, settingsOf(desk, statusLine));
-    const plugin = writePlugin(desk);
+    const plugin = writePlugin(desk, config);
+    sweepQuestions(desk);
     const { mode } = floors[agent.permissions];
     return {
       argv: [
@@ -152,6 +154,9 @@ export const claude: Harness = {
     return did ? "the turn was ended" : "pressed Escape in its terminal; it goes on";
   },
 
+  permissions,
+  answer: answerPermission,
+
   async end(_, pid) {
     signal(pid, "SIGTERM"); // it saves and tidies up (seen: 0.3 s idle, 0.05 s busy, status 143)
   },
@@ -168,6 +173,7 @@ export const claude: Harness = {
   },
 
   tidy(desk) {
+    sweepQuestions(desk);
     rmSync(temporary(desk), { recursive: true, force: true });
     rmSync(desk.place.inbox, { force: true });
   },

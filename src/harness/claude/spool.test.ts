@@ -11,7 +11,7 @@ import { eventsFrom, lastEvent, sizeOf, spoolOf, writePlugin } from "./spool.ts"
 
 function plugin() {
   const desk = { place: { dir: join(scratchFolder("spool"), "it's") } as AgentPlace } as Desk;
-  const folder = writePlugin(desk);
+  const folder = writePlugin(desk, "/nonexistent");
   const hooks = JSON.parse(readFileSync(join(folder, "hooks/hooks.json"), "utf8")) as {
     hooks: Record<string, { hooks: [{ command: string }] }[]>;
   };

@@ -4,6 +4,7 @@ import { writeAtomic } from "../../lib/atomic.ts";
 import { makeFolder } from "../../lib/folder.ts";
 import { quote } from "../../lib/quote.ts";
 import type { Desk } from "../harness.ts";
+import { askedForS, permissionScript, questionsOf } from "./permission-hook.ts";
 
 /**
  * What Claude Code tells us at the moment it happens. Not the tools: their hooks would run twice for every call and
@@ -12,7 +13,6 @@ import type { Desk } from "../harness.ts";
 const events = [
   "SessionStart",
   "UserPromptSubmit",
-  "PermissionRequest",
   "PreCompact",
   "PostCompact",
   "Stop",
@@ -43,19 +43,26 @@ export interface Spooled {
 export const spoolOf = ({ place }: Pick<Desk, "place">): string => `${place.dir}/events.jsonl`;
 
 /** Writes the plugin that fills the spool; gives back its folder. */
-export function writePlugin(desk: Desk): string {
+export function writePlugin(desk: Desk, config: string): string {
   const folder = `${desk.place.dir}/plugin`;
   for (const part of [folder, `${folder}/.claude-plugin`, `${folder}/hooks`]) makeFolder(part);
-  const script = `${folder}/spool.sh`;
-  const run = { type: "command", command: quote(script), timeout: 5 };
-  writeAtomic(script, spoolScript(spoolOf(desk)), { mode: 0o700, durable: false });
+  const [spool, permission] = [`${folder}/spool.sh`, `${folder}/permission.sh`];
+  const run = (script: string, timeout: number) => [
+    { hooks: [{ type: "command", command: `exec ${quote(script)}`, timeout }] },
+  ];
+  const spooling = spoolScript(spoolOf(desk));
+  writeAtomic(spool, `${spooling}exit 0\n`, { mode: 0o700, durable: false });
+  writeAtomic(permission, permissionScript(spooling, questionsOf(desk), config), { mode: 0o700, durable: false });
   writeJson(`${folder}/.claude-plugin/plugin.json`, {
     name: "mosaic",
     version: "1.0.0",
     description: "Tells the fleet what this agent does.",
   });
   writeJson(`${folder}/hooks/hooks.json`, {
-    hooks: Object.fromEntries(events.map((event) => [event, [{ hooks: [run] }]])),
+    hooks: {
+      ...Object.fromEntries(events.map((event) => [event, run(spool, 5)])),
+      PermissionRequest: run(permission, askedForS),
+    },
   });
   return folder;
 }
@@ -75,7 +82,6 @@ spool=${quote(spool)}
 event=$(cat)
 size=$(wc -c <"$spool") && [ "$size" -gt ${full} ] && mv -f "$spool" "$spool.old"
 printf '{"at":%s,"pid":%s,"event":%s}\\n' "$(date +%s)" "\${CLAUDE_PID:-0}" "$event" >>"$spool"
-exit 0
 `;
 
 /** The newest event of this process; undefined where it told of none, or of one too long ago to be near the end. */

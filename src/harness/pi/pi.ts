@@ -8,6 +8,7 @@ import { findExecutable, programOf } from "../../lib/find-executable.ts";
 import { signal } from "../../lib/proc.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { converse } from "./channel.ts";
+import { answerPermission, permissions } from "./permissions.ts";
 import { traceOf } from "./trace.ts";
 import { readTranscript } from "./transcript.ts";
 import type { ExtensionDesk } from "./wire.ts";
@@ -145,6 +146,9 @@ export const pi: Harness = {
     }
     return answer;
   },
+
+  permissions,
+  answer: answerPermission,
 
   async end({ place }, pid) {
     const answer = await converse(

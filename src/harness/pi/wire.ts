@@ -3,6 +3,8 @@ export type Request =
   | { type: "message"; id: string; text: string; mode: "next" | "steer" }
   | { type: "state" }
   | { type: "interrupt" }
+  | { type: "permissions" }
+  | { type: "answer"; id: string; decision: "allow" | "deny" }
   | { type: "end" };
 
 /** `accepted` is said after the message is on disk; `delivered` once Pi itself put it into the conversation. */
@@ -21,7 +23,17 @@ export type Reply =
       until?: number;
       context?: number;
     }
+  | { type: "permissions"; open: Question[] }
   | { type: "done"; note: string };
+
+/** What the agent may do only once somebody says so. */
+export interface Question {
+  id: string;
+  what: string;
+  cwd: string;
+  reason: string;
+  at: number;
+}
 
 /** What the extension is told at launch, in the file named by `MOSAIC_DESK`. */
 export interface ExtensionDesk {

@@ -4,12 +4,12 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { scratchFolder } from "../../../../test/scratch.ts";
-import { refusal } from "./gate.ts";
+import { beyond, wordsOf } from "./gate.ts";
 
 const may = (floor: "read" | "edit" | "full", tool: string, input: Record<string, unknown> = {}) =>
-  refusal(floor, "/work/app", { tool, input }) === undefined;
+  beyond(floor, "/work/app", { tool, input }) === undefined;
 
-test("full may all; read may look and talk; edit may change files below its folder; an unknown tool is refused", () => {
+test("full may all; read may look and talk; edit may change files below its folder; an unknown tool is asked for", () => {
   expect(["bash", "write", "anything"].every((tool) => may("full", tool))).toBe(true);
   expect(["read", "grep", "find", "ls", "fleet_send", "fleet_status"].every((tool) => may("read", tool))).toBe(true);
   expect(
@@ -41,6 +41,43 @@ test.for([
   expect(may("edit", "edit", { path })).toBe(false);
 });
 
+test.for([
+  "mosaic fleet ps",
+  "mosaic fleet ps --json",
+  "mosaic fleet status mos",
+  `mosaic fleet send mos 'it costs $5; done \\ and "so" on\nnext'`,
+  'mosaic fleet send mos "all is well; isn\'t it"',
+])("every floor may report by %s", (command) => {
+  expect([may("read", "bash", { command }), may("edit", "bash", { command })]).toEqual([true, true]);
+});
+
+test.for([
+  "mosaic fleet stop mos",
+  "mosaic fleet psx",
+  "mosaic fleet ps > x",
+  "mosaic fleet ps; touch x",
+  "mosaic fleet ps\ntouch x",
+  "mosaic fleet ps & touch x",
+  "mosaic fleet send mos $(touch x)",
+  'mosaic fleet send mos "$(touch x)"',
+  'mosaic fleet send mos "`touch x`"',
+  `mosaic fleet send mos 'a'$(touch x)`,
+  `mosaic fleet send mos "a\\" ; touch x "`,
+  "mosaic fleet send mos 'a' | sh",
+  " mosaic fleet ps",
+  "x=1 mosaic fleet ps",
+  7,
+])("no floor below full may run %s unasked", (command) => {
+  expect([may("read", "bash", { command }), may("edit", "bash", { command })]).toEqual([false, false]);
+});
+
+test("a question has the whole call", () => {
+  const words = (tool: string, input: Record<string, unknown>) => wordsOf({ tool, input });
+  expect(words("bash", { command: "touch a\ntouch b", timeout: 5 })).toBe("bash touch a\ntouch b");
+  expect(words("write", { path: "/x", content: "long" })).toBe("write /x");
+  expect(words("mcp__x", { a: 1 })).toBe('mcp__x {"a":1}');
+});
+
 test("a link inside the folder leads nowhere else, whether or not its end exists", () => {
   const root = scratchFolder("gate");
   const folder = join(root, "app");
@@ -48,7 +85,7 @@ test("a link inside the folder leads nowhere else, whether or not its end exists
   symlinkSync(root, join(folder, "out"));
   symlinkSync(join(root, "not-yet"), join(folder, "dangling"));
   symlinkSync(folder, join(root, "way-in"));
-  const edit = (path: string, workdir = folder) => refusal("edit", workdir, { tool: "write", input: { path } });
+  const edit = (path: string, workdir = folder) => beyond("edit", workdir, { tool: "write", input: { path } });
   expect([edit("sub/a"), edit("new/deep/a"), edit("a", join(root, "way-in"))]).toEqual([
     undefined,
     undefined,

@@ -4,23 +4,35 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 const looking = new Set(["read", "grep", "find", "ls", "fleet_send", "fleet_status"]);
 const changing = new Set(["edit", "write"]);
 
+/** To report and to look is never more than it was given; nothing in these words can start anything else. */
+const reporting = /^mosaic fleet (?:send|ps|status)(?: +(?:[\w@%+=:,./-]+|'[^']*'|"[^"$`\\]*"))*$/;
+
+/** One call of a tool, as Pi is about to run it. */
+interface Call {
+  tool: string;
+  input: Readonly<Record<string, unknown>>;
+}
+
 /**
- * The permission floor, enforced inside Pi, which has no permissions of its own. Answers why a tool may not run, or
- * undefined. An unknown tool is refused below `full`: fail closed. It is a gate for a well-meaning model, not a
- * sandbox: whoever may use the shell may do what the user may.
+ * The permission floor, enforced inside Pi, which has no permissions of its own. Answers why a person must be asked
+ * first, or undefined where the floor covers the call. Below `full` that is an unknown tool too: fail closed. It is a
+ * gate for a well-meaning model, not a sandbox: what runs in the shell may do what the user may.
  */
-export function refusal(
-  floor: "read" | "edit" | "full",
-  workdir: string,
-  call: { tool: string; input: Readonly<Record<string, unknown>> },
-): string | undefined {
+export function beyond(floor: "read" | "edit" | "full", workdir: string, call: Call): string | undefined {
   if (floor === "full" || looking.has(call.tool)) return undefined;
+  const { path, command } = call.input;
+  if (call.tool === "bash" && typeof command === "string" && reporting.test(command)) return undefined;
   if (floor === "edit" && changing.has(call.tool)) {
-    const path = call.input["path"];
     if (typeof path === "string" && isBelow(workdir, path)) return undefined;
-    return `This agent may change files below ${workdir} only.`;
+    return `without asking it may change files below ${workdir} only`;
   }
-  return `This agent's permissions are "${floor}": ${call.tool} is not allowed. Tell whoever asked, with fleet_send.`;
+  return `its permissions are "${floor}"`;
+}
+
+/** What a call is about, whole: what is not shown cannot be judged. */
+export function wordsOf({ tool, input }: Call): string {
+  const on = [input["command"], input["path"]].find((one) => typeof one === "string");
+  return `${tool} ${on ?? JSON.stringify(input)}`;
 }
 
 /**

@@ -3,11 +3,12 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { formatBeat } from "../../../contract/beat.ts";
 import type { ExtensionDesk, Reply, Request } from "../wire.ts";
 import { openDelivery } from "./delivery.ts";
-import { refusal } from "./gate.ts";
+import { beyond, wordsOf } from "./gate.ts";
 import { openInbox } from "./inbox.ts";
 import { openJournal } from "./journal.ts";
 import { watchLimits } from "./limits.ts";
 import type { PiApi, PiContext } from "./pi-api.ts";
+import { openQuestions } from "./questions.ts";
 import { registerFleetTools } from "./tools.ts";
 import { openTurns } from "./turns.ts";
 
@@ -34,6 +35,10 @@ export default function mosaic(pi: PiApi): void {
   let compacting = false;
   let prompts = 0;
   let close = () => {};
+  const questions = openQuestions(desk.agent, () => {
+    why = undefined;
+    settle();
+  });
 
   const enter = (next: string) => {
     if (next === state) return;
@@ -44,6 +49,11 @@ export default function mosaic(pi: PiApi): void {
   };
   /** Where it is once nothing asks and nothing is being shortened. */
   const settle = () => {
+    const [asked] = questions.list();
+    if (asked !== undefined) {
+      why = oneLine(asked.what);
+      return enter("waiting-permission");
+    }
     if (prompts > 0) return enter("waiting-input");
     if (turn || compacting) return enter("working");
     enter(lastStatus === 401 || lastStatus === 403 ? "auth-failed" : lastStatus === 429 ? "limited" : "idle");
@@ -107,6 +117,18 @@ export default function mosaic(pi: PiApi): void {
         if (busy) context?.abort();
         return answer({ type: "done", note: busy ? "the turn was ended" : "it was idle; nothing to interrupt" });
       }
+      case "permissions":
+        return answer({ type: "permissions", open: questions.list() });
+      case "answer":
+        return void questions
+          .answer(request.id, request.decision)
+          .then((taken) =>
+            answer(
+              taken
+                ? { type: "done", note: request.decision }
+                : { type: "refused", id: request.id, why: "it does not wait for that permission any more" },
+            ),
+          );
       case "end":
         enter("draining");
         answer({ type: "done", note: "ending" });
@@ -169,7 +191,7 @@ export default function mosaic(pi: PiApi): void {
   }
   pi.on("ui_prompt_start", ({ kind, title }) => {
     prompts++;
-    why = title ?? kind;
+    why = title ?? kind; // of a question of our own, `settle` knows better
     settle();
   });
   pi.on("ui_prompt_end", () => {
@@ -182,11 +204,14 @@ export default function mosaic(pi: PiApi): void {
     if (sections !== undefined) sections["mosaic"] = briefing(desk);
     return undefined;
   });
-  pi.on("tool_call", (event) => {
-    const reason = refusal(desk.permissions, desk.workdir, { tool: event.toolName, input: event.input });
-    return reason === undefined ? undefined : { block: true, reason };
+  pi.on("tool_call", (event, now) => {
+    const call = { tool: event.toolName, input: event.input };
+    const reason = beyond(desk.permissions, desk.workdir, call);
+    if (reason === undefined) return undefined;
+    return questions.ask(now, { what: wordsOf(call), reason });
   });
   pi.on("session_shutdown", ({ reason }) => {
+    questions.close();
     if (reason === "quit") enter("draining");
     close();
   });
@@ -198,6 +223,11 @@ function briefing(desk: ExtensionDesk): string {
   return `You are ${desk.agent}, the ${desk.role} in the fleet "${desk.fleet}". Others reach you by messages that say who sent them; what you write in your own terminal nobody else sees.
 
 ${desk.prompt}`.trim();
+}
+
+function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, " ").trim();
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
 }
 
 /** The HTTP status that a provider's error begins with (`401: {…}`), else 500. */

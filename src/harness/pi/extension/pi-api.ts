@@ -8,6 +8,8 @@ export interface PiContext {
   isIdle(): boolean;
   abort(): void;
   shutdown(): void;
+  /** Of the running turn: aborted when that is interrupted. */
+  signal?: AbortSignal | undefined;
   model?: { id: string; provider: string } | undefined;
   sessionManager: {
     getSessionId(): string;
@@ -19,6 +21,8 @@ export interface PiContext {
     setStatus(key: string, text: string | undefined): void;
     getEditorText(): string;
     setEditorText(text: string): void;
+    /** False where it was put away too, by a person or by the signal. */
+    confirm(title: string, message: string, options: { signal: AbortSignal }): Promise<boolean>;
   };
 }
 
