@@ -1,7 +1,7 @@
 import type { Receipt } from "../contract/command.ts";
-import type { Trace } from "../harness/harness.ts";
+import type { Handed, Trace } from "../harness/harness.ts";
 import { FleetError } from "../lib/errors.ts";
-import { frame } from "./frame.ts";
+import { authorityOf, frame } from "./frame.ts";
 import type { Letter } from "./letter.ts";
 import type { Store } from "./store.ts";
 
@@ -13,7 +13,7 @@ export type Gate =
 /** The way to one agent. */
 export interface Door {
   gate(): Promise<Gate>;
-  submit(message: { id: string; text: string; mode: "next" | "steer" }): Promise<Receipt>;
+  submit(message: Handed): Promise<Receipt>;
   /** What the harness's own record says of these; undefined where it keeps none. */
   trace(ids: readonly string[]): Promise<ReadonlyMap<string, Trace>>;
   interrupt(): Promise<void>;
@@ -81,7 +81,12 @@ async function submit(
   store.attempt(id, now());
   try {
     if (mode === "now") await door.interrupt();
-    const receipt = await door.submit({ id, text: frame(letter), mode: mode === "now" ? "next" : mode });
+    const receipt = await door.submit({
+      id,
+      text: frame(letter),
+      mode: mode === "now" ? "next" : mode,
+      authority: authorityOf(letter),
+    });
     const at = now();
     if (receipt.state === "typed") store.move(id, { state: "typed", reason: undefined, closed: true }, at);
     else if (receipt.state === "delivered")

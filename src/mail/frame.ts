@@ -19,6 +19,10 @@ export function frame(letter: Pick<Letter, "id" | "from" | "body">): string {
   return `${head(id, from)} Its text stands between the two lines ${edge}\n\n${edge}\n${body.replaceAll(unseen, "")}\n${edge}`;
 }
 
+/** Whose word it is: a person at this machine is the owner, and nobody else is yet. */
+export const authorityOf = ({ from }: Pick<Letter, "from">): "owner" | undefined =>
+  from.kind === "person" ? "owner" : undefined;
+
 function head(id: string, { kind, name }: Letter["from"]): string {
   switch (kind) {
     case "agent":
