@@ -174,6 +174,47 @@ test("no more than 16 lie in a harness's own queue", async () => {
   expect(bodies()).toEqual(all);
 });
 
+test("what is late expires though the harness's queue is full", async () => {
+  const { store, harness, say, pump, later } = setUp();
+  harness.busy = true;
+  for (let at = 0; at < 20; at++) say(`m${at}`);
+  const { id } = say("x", { expiresAt: 2_000 });
+  await pump();
+  later(1_000);
+  await pump();
+  expect(store.find(id)?.state).toBe("expired");
+});
+
+test("urgent ones get there though the harness's queue is full, but not without end", async () => {
+  const { harness, say, pump } = setUp();
+  harness.busy = true;
+  for (let at = 0; at < 20; at++) say(`m${at}`);
+  await pump();
+  const urgent = [say("sooner", { mode: "steer" }), say("now", { mode: "now" })].map(({ body }) => body);
+  await pump();
+  expect(harness.memory.slice(16).map((one) => one.text)).toEqual(urgent.toReversed());
+  expect(harness.interrupted).toBe(1);
+  for (let at = 0; at < 40; at++) say(`u${at}`, { mode: "steer" });
+  await pump();
+  expect(harness.memory).toHaveLength(32);
+});
+
+test("taken back while one before it is being brought: it is not brought", async () => {
+  const { store, harness, say, bodies } = setUp();
+  const [, second, third] = [say("a"), say("b"), say("c")];
+  const door = harness.door();
+  const submit: Door["submit"] = async (message) => {
+    if (message.text === "a") expect(store.takeBack(second.id, 1_000)).toBe(true);
+    // And what is being brought at this moment is not taken back any more.
+    expect(store.takeBack(message.id, 1_000)).toBe(false);
+    return door.submit(message);
+  };
+  await deliver(store, "co", { ...door, submit }, () => 1_000);
+  expect(bodies()).toEqual(["a", "c"]);
+  expect(store.find(second.id)).toMatchObject({ state: "failed", reason: "taken back by its sender", attempts: 0 });
+  expect(store.find(third.id)?.state).toBe("delivered");
+});
+
 test("a refusal holds, an absence queues, and what is behind is not tried before it", async () => {
   const { store, harness, say, pump, bodies } = setUp();
   const [a, b] = [say("a"), say("b")];
@@ -227,6 +268,19 @@ test("what is late expires, but not what may be on its way", async () => {
   later(9_000);
   await pump();
   expect(store.find(other.id)?.state).toBe("queued");
+});
+
+test("what gets late while those before it are brought is not brought", async () => {
+  const { store, harness, say, bodies } = setUp();
+  let at = 1_000;
+  const [, second] = [say("a"), say("b", { expiresAt: 2_000 }), say("c")];
+  const door = harness.door();
+  const slow: Door["submit"] = (message) => {
+    at += 1_500;
+    return door.submit(message);
+  };
+  await deliver(store, "co", { ...door, submit: slow }, () => at);
+  expect([store.find(second.id)?.state, bodies()]).toEqual(["expired", ["a", "c"]]);
 });
 
 test("whatever dies when: each message arrives exactly once, byte for byte, each sender's in order", async () => {

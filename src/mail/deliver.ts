@@ -29,6 +29,8 @@ const isForgotten = ({ state, reason, changedAt, deliveredAt }: Letter, now: num
 const batch = 64;
 /** How many messages may lie in a harness's own queue: it may drop more (Claude: 50), and its memory dies with it. */
 const mostHanded = 16;
+/** And how many with those that are to be read before the others. */
+const mostUrgent = 32;
 
 /**
  * Brings what waits for one agent to it, in order, and hears what became of what it has. Whoever calls holds the agent's
@@ -51,10 +53,15 @@ export async function deliver(store: Store, to: string, door: Door, now: () => n
     }
     // What this very process has been handed it still has; it is heard of sooner or later.
     let inside = due.filter((letter) => letter.handedTo === gate.process).length;
-    const next = due.filter((letter) => letter.handedTo !== gate.process && !isLate(letter, now()));
+    const next = due.filter((letter) => letter.handedTo !== gate.process);
     if (next.length === 0) return;
     for (const letter of next) {
-      if (inside >= mostHanded) return;
+      // Bringing those before it took its time.
+      if (isLate(letter, now())) {
+        expire(store, letter, now());
+        continue;
+      }
+      if (inside >= (letter.mode === "next" ? mostHanded : mostUrgent)) return;
       const got = await submit(store, letter, door, gate.process, now);
       if (got === false) return;
       if (got === "inside") inside++;
@@ -78,7 +85,7 @@ async function submit(
 ): Promise<"inside" | "over" | false> {
   const { id, mode } = letter;
   // Durable before it happens: after a crash it is known that it may have happened, and the harness is asked by its id.
-  store.attempt(id, now());
+  if (!store.attempt(id, now())) return "over"; // taken back while those before it were brought
   try {
     if (mode === "now") await door.interrupt();
     const receipt = await door.submit({

@@ -47,3 +47,19 @@ test("nobody is reminded of what was answered, or of a message that owes nothing
   remind(store, 99 * minute, { orchestrator: "mos", tellOwner: () => expect.fail("told") });
   expect(store.list({ from: "mosaic", last: 9 })).toEqual([]);
 });
+
+test("a reminder that was kept and not noted, for a kill came between, is the same one later, and nothing is in the way", () => {
+  const store = openStore(join(scratchFolder("mail"), "fleet.db"));
+  onTestFinished(() => store.close());
+  const draft = { to: "co", from: { kind: "person", name: "me" }, mode: "next", body: "x" } as const;
+  const { id } = accept(store, { ...draft, answerWithinMs: 30 * minute }, 0);
+  store.move(id, { state: "delivered", deliveredAt: 0 }, 0);
+  const who = { orchestrator: "mos", tellOwner: () => expect.fail("told") };
+  const killed = () => {
+    throw new Error("killed");
+  };
+  expect(() => remind({ ...store, nudged: killed }, 30 * minute, who)).toThrow("killed");
+  remind(store, 34 * minute, who);
+  expect(store.list({ from: "mosaic", last: 9 })).toHaveLength(1);
+  expect(store.find(id)?.nudges).toBe(1);
+});

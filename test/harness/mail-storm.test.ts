@@ -65,14 +65,17 @@ async function setUp(runtime: "claude" | "pi") {
 }
 
 describe.each([
-  { runtime: "pi" as const, each: 25, harness: pi },
-  { runtime: "claude" as const, each: 8, harness: claude },
-])("eight senders at once to the real $runtime", ({ runtime, each, harness }) => {
+  { runtime: "pi" as const, each: 25, busyMs: 5_000, harness: pi },
+  { runtime: "claude" as const, each: 8, busyMs: 1_000, harness: claude },
+])("eight senders at once to the real $runtime", ({ runtime, each, busyMs, harness }) => {
   test.skipIf(bins[runtime] === "")(
     "each text is there once, byte for byte, in its sender's order; exit codes and inbox agree",
     async () => {
       const { rig, send, inbox } = await setUp(runtime);
       const codes = new Map<string, number>();
+      // It works on something while the first ones come, so that they wait in both queues.
+      const busy = `begin [[slow ${busyMs} at leisure]]`;
+      codes.set("begin-0", await send("begin", 0, busy));
       await Promise.all(
         senders.map(async (sender) => {
           for (let at = 0; at < each; at++) codes.set(`${sender}-${at}`, await send(sender, at));
@@ -99,7 +102,7 @@ describe.each([
       expect(new Map([...codes].filter(([, code]) => code !== 0))).toEqual(
         new Map(senders.map((sender) => [`${sender}-${each}`, 2])),
       );
-      expect(accepted).toHaveLength(senders.length * each);
+      expect(accepted).toHaveLength(senders.length * each + 1);
 
       const said = await harness.tail(deskOf(rig, "mos"), 10_000);
       const heard = said
@@ -108,7 +111,8 @@ describe.each([
           const text = framed(line.text);
           return text === undefined ? line.text : text;
         });
-      expect(heard).toHaveLength(senders.length * each);
+      expect(heard).toHaveLength(senders.length * each + 1);
+      expect(heard[0]).toBe(busy);
       for (const sender of senders) {
         const texts = Array.from({ length: each }, (_, at) => readAs(sender, textOf(sender, at)));
         const own = new Set(texts);
