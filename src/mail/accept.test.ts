@@ -101,7 +101,24 @@ test("a reply that was kept and did not reach what it answers, for a kill came b
   };
   expect(() => accept({ ...store, move: killed }, reply, 2_000)).toThrow("killed");
   expect(store.find(asked.id)?.state).toBe("queued");
+  const other = say({ to: "co" });
+  accept(store, { ...reply, replyTo: other.id }, 3_000);
+  expect(store.find(other.id)?.state).toBe("queued"); // it was kept as the answer to another
   accept(store, reply, 3_000);
   expect(store.find(asked.id)).toMatchObject({ state: "answered", answer: "42", closed: true });
-  expect(store.list({ last: 9 })).toHaveLength(2);
+  expect(store.list({ last: 9 })).toHaveLength(3);
+});
+
+test("a reply follows from what it answers, any other message from the newest that has got there", () => {
+  const { store, say } = setUp();
+  const deliver = (id: string) => store.move(id, { state: "delivered", deliveredAt: 1_000 }, 1_000);
+  const asked = say({ to: "a" });
+  deliver(asked.id);
+  deliver(say({ from: agent("b"), to: "a" }).id);
+  const far = say({ from: agent("a"), to: "c" });
+  expect(far.hops).toBe(2);
+  deliver(far.id);
+  expect(say({ from: agent("c"), to: "a" }).hops).toBe(3); // and does not get there
+  expect(say({ from: agent("a"), to: "mos" }).hops).toBe(2);
+  expect(say({ from: agent("a"), to: "mos", replyTo: asked.id }).hops).toBe(1);
 });

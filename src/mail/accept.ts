@@ -43,7 +43,7 @@ export function accept(store: Store, draft: Draft, now: number, bounds: Bounds =
     });
   }
   // Also the second time: a kill may have come between the two.
-  if (answered !== undefined && letter.replyTo === answered.id && !answered.closed) {
+  if (answered !== undefined && letter.replyTo === answered.id) {
     store.move(
       answered.id,
       { state: "answered", reason: undefined, answer: draft.body, answeredAt: now, closed: true },

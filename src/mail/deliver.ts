@@ -126,10 +126,11 @@ async function hear(store: Store, to: string, door: Door, now: () => number): Pr
       continue;
     }
     if (trace === undefined) continue;
-    const deliveredAt = letter.deliveredAt ?? trace.at ?? now();
+    const deliveredAt = trace.at ?? now(); // what is known already stays
     if (trace.end === undefined) {
-      const state = trace.acted ? "acted" : "delivered";
-      if (letter.state !== "acted") store.move(letter.id, { state, reason: undefined, deliveredAt }, now());
+      // A broken turn may have been taken up again.
+      const state = trace.acted || letter.state === "acted" ? "acted" : "delivered";
+      store.move(letter.id, { state, reason: undefined, deliveredAt }, now());
     } else if (trace.end.kind === "answered") {
       const { text, at } = trace.end;
       const answeredAt = at ?? now();

@@ -63,3 +63,19 @@ test("a reminder that was kept and not noted, for a kill came between, is the sa
   expect(store.list({ from: "mosaic", last: 9 })).toHaveLength(1);
   expect(store.find(id)?.nudges).toBe(1);
 });
+
+test("an orchestrator is not told of what it asked itself, nor of what it was asked: then the person is", () => {
+  const store = openStore(join(scratchFolder("mail"), "fleet.db"));
+  onTestFinished(() => store.close());
+  const told: string[] = [];
+  const draft = { mode: "next", body: "x", answerWithinMs: minute } as const;
+  const ids = [
+    accept(store, { ...draft, to: "co", from: { kind: "agent", name: "mos" } }, 0),
+    accept(store, { ...draft, to: "mos", from: { kind: "person", name: "me" } }, 0),
+  ].map(({ id }) => id);
+  for (const id of ids) store.move(id, { state: "delivered", deliveredAt: 0 }, 0);
+  for (const at of [1, 11])
+    remind(store, at * minute, { orchestrator: "mos", tellOwner: (letter) => told.push(letter.id) });
+  expect(store.list({ from: "mosaic", last: 9 }).map((letter) => letter.to)).toEqual(["co", "mos"]);
+  expect(told).toEqual(ids);
+});
