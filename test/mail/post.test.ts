@@ -1,12 +1,15 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 
 import { describe, expect, onTestFinished, test } from "vitest";
 
-import { layHome } from "../../src/contract/home.ts";
+import { agentPlace, layHome } from "../../src/contract/home.ts";
 import type { SendMode } from "../../src/contract/message-names.ts";
 import type { Terminal, TerminalAt } from "../../src/contract/terminal.ts";
 import { pump } from "../../src/daemon/pump.ts";
-import { again } from "../../src/fleet/messages.ts";
+import { again, send } from "../../src/fleet/messages.ts";
+import { observe } from "../../src/fleet/observe.ts";
+import { deliverTo } from "../../src/fleet/post.ts";
 import type { World } from "../../src/fleet/world.ts";
 import { accept } from "../../src/mail/accept.ts";
 import { openStore } from "../../src/mail/store.ts";
@@ -20,7 +23,7 @@ function setUp(...names: string[]) {
   const home = layHome({ mosaicHome: undefined, userHome: root, runDir: undefined, uid: process.getuid?.() ?? 0 });
   mkdirSync(home.fleet, { recursive: true });
   const agent = (name: string, at: number) =>
-    `{ name: ${name}, role: ${at === 0 ? "orchestrator" : "worker"}, runtime: command, command: [cat], workdir: ${root} }`;
+    `{ name: ${name}, role: ${at === 0 ? "orchestrator" : "worker"}, ${name === "pi" ? "runtime: pi" : "runtime: command, command: [cat]"}, workdir: ${root} }`;
   writeFileSync(home.roster, `${rosterOf(...names.map(agent))}supervisor: builtin\n`);
   const alive = { wanted: "up", by: "builtin", process: "alive", pid: 7, since: 1, restarts: 0, readable: true };
   const typed: { name: string; text: string; done: () => void }[] = [];
@@ -48,7 +51,24 @@ function setUp(...names: string[]) {
   const say = (to: string, body: string, mode: SendMode = "next") =>
     accept(store, { to, from: { kind: "person", name: "me" }, mode, body }, Date.now());
   const state = (id: string) => store.find(id)?.state;
-  return { world, store, say, state, typed };
+  return { world, store, say, state, typed, alive };
+}
+
+/** What a Pi says of itself on its socket, and that it takes every message. */
+async function pretendPi(world: World, said: object): Promise<void> {
+  mkdirSync(world.home.sockets, { recursive: true, mode: 0o700 });
+  const server = createServer((line) => {
+    line.setEncoding("utf8").on("error", () => line.destroy());
+    line.on("data", (part: string) => {
+      for (const text of part.split("\n").filter((one) => one !== "")) {
+        const asked = JSON.parse(text) as { type: string; id?: string };
+        const reply = asked.type === "state" ? { type: "state", pid: 7, ...said } : { type: "delivered", id: asked.id };
+        line.write(`${JSON.stringify(reply)}\n`);
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(agentPlace(world.home, "pi").inbox, resolve));
+  onTestFinished(() => void server.close());
 }
 
 describe("the pump", () => {
@@ -113,5 +133,74 @@ describe("taking a message back", () => {
     const { id } = say("co", "x");
     store.move(id, { state: "delivered", deliveredAt: 1 }, 1);
     await expect(cancel(world, id)).rejects.toThrow("is delivered; it cannot be taken back");
+  });
+});
+
+describe("the gate", () => {
+  const now = 1_000_000;
+  /** What becomes of a message to a Pi that says this of itself; its process began at 500,000. */
+  async function brought(said: object): Promise<string> {
+    const { world, store, say, alive } = setUp("pi");
+    alive.since = 500_000;
+    await pretendPi(world, { since: now, ...said });
+    const { id } = say("pi", "x");
+    await deliverTo({ ...world, now: () => now }, store, "pi");
+    const letter = store.find(id);
+    return `${letter?.state}${letter?.reason === undefined ? "" : `: ${letter.reason}`}`;
+  }
+
+  test("what would disturb holds a message, and says so; what takes messages gets it", async () => {
+    for (const state of ["idle", "working"]) expect([state, await brought({ state })]).toEqual([state, "delivered"]);
+    expect(await brought({ state: "waiting-permission" })).toBe("held: a permission question is open in its terminal");
+    expect(await brought({ state: "waiting-input" })).toBe("held: a question is open in its terminal");
+    expect(await brought({ state: "draining" })).toBe("held: it is ending");
+    expect(await brought({ state: "starting" })).toMatch(/^queued: it is starting/);
+  });
+
+  test("a limit holds until its end, or a minute where nobody said when; one of before this process was holds nothing", async () => {
+    const until = now + 60_000;
+    const held = `held: its provider's limit is reached until ${new Date(until).toISOString()}`;
+    expect(await brought({ state: "limited", until })).toBe(held);
+    expect(await brought({ state: "limited", until: now })).toBe("delivered");
+    expect(await brought({ state: "limited", since: now - 59_000 })).toBe("held: its provider's limit is reached");
+    expect(await brought({ state: "limited", since: now - 60_000 })).toBe("delivered");
+    expect(await brought({ state: "limited", since: 498_000, until })).toBe("delivered");
+  });
+
+  test("a refused login holds for good, until the agent was started anew", async () => {
+    expect(await brought({ state: "auth-failed", since: 600_000 })).toBe("held: it is not logged in at its provider");
+    expect(await brought({ state: "auth-failed", since: 499_500 })).toBe("held: it is not logged in at its provider"); // whole seconds
+    expect(await brought({ state: "auth-failed", since: 498_000 })).toBe("delivered");
+  });
+
+  test("nobody lives there: it waits; nobody of that name is there: it is a dead letter, and what was delivered stays so", async () => {
+    const { world, store, say, alive } = setUp("co");
+    Object.assign(alive, { process: "none", pid: undefined, since: undefined });
+    const { id } = say("co", "x");
+    await deliverTo(world, store, "co");
+    expect(store.find(id)).toMatchObject({ state: "queued", attempts: 0, closed: false });
+    const [gone, had] = [say("gone", "x"), say("gone", "y")];
+    store.move(had.id, { state: "delivered", deliveredAt: 1 }, 1);
+    await deliverTo(world, store, "gone");
+    expect(store.find(gone.id)).toMatchObject({ state: "failed", closed: true });
+    expect(store.find(had.id)).toMatchObject({ state: "delivered", reason: "the agent is gone", closed: true });
+  });
+});
+
+describe("sending", () => {
+  test("to somebody twice is once; it may wait so long; an agent's message owes an answer, a person's only where asked", async () => {
+    const { world, store, alive } = setUp("mos", "co");
+    Object.assign(alive, { process: "none", pid: undefined, since: undefined });
+    const at = { ...world, now: () => 5_000 };
+    const { agents } = await observe(world);
+    const post = { do: "send", text: "x", mode: "next", by: { kind: "person" } } as const;
+    const sent = await send(at, { ...post, to: ["co", "co"], expireMs: 1_000 }, { agents });
+    expect(sent.map((one) => [one.to, one.expires_at])).toEqual([["co", new Date(6_000).toISOString()]]);
+    const byAgent = { kind: "agent", name: "co", token: undefined } as const;
+    const told = await send(at, { ...post, by: byAgent, to: "all" }, { agents });
+    expect(told.map((one) => [one.to, one.from.name])).toEqual([["mos", "co"]]);
+    await expect(send(at, { ...post, to: "all", id: "one" }, { agents })).rejects.toThrow("for one receiver");
+    for (const { id } of [...sent, ...told]) store.move(id, { state: "delivered", deliveredAt: 5_000 }, 5_000);
+    expect(store.late(Number.MAX_SAFE_INTEGER).map((letter) => letter.from.kind)).toEqual(["agent"]);
   });
 });
