@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 
 import { describe, expect, onTestFinished, test } from "vitest";
 
@@ -11,6 +12,7 @@ import { again, send } from "../../src/fleet/messages.ts";
 import { observe } from "../../src/fleet/observe.ts";
 import { deliverTo } from "../../src/fleet/post.ts";
 import type { World } from "../../src/fleet/world.ts";
+import { tryLock } from "../../src/lib/lock.ts";
 import { accept } from "../../src/mail/accept.ts";
 import { openStore } from "../../src/mail/store.ts";
 import type { UnitView } from "../../src/supervisor/supervisor.ts";
@@ -97,16 +99,47 @@ describe("the pump", () => {
     await done;
   });
 
-  test("its end waits for what is on its way", async () => {
-    const { world, say, state, typed } = setUp("slow");
+  test("its end waits for what is on its way, however often it has looked meanwhile", async () => {
+    const { world, say, state, typed } = setUp("slow", "fast");
     const over = new AbortController();
     const { id } = say("slow", "almost there");
     const done = pump(world, over.signal);
     await expect.poll(() => typed.length).toBe(1);
+    const other = say("fast", "meanwhile");
+    await expect.poll(() => typed.length).toBe(2);
+    typed[1]?.done();
+    await expect.poll(() => state(other.id)).toBe("typed");
     over.abort();
     typed[0]?.done();
     await done;
     expect(state(id)).toBe("typed");
+  });
+});
+
+describe("the pump at rest", () => {
+  test("a message wakes it, what is long over is forgotten, and late answers are pointed out", async () => {
+    const { world, store, say, state, typed } = setUp("mos", "co");
+    const old = say("co", "long ago");
+    store.move(old.id, { state: "failed", closed: true }, 1);
+    const over = new AbortController();
+    const done = pump(world, over.signal);
+    await expect.poll(() => store.find(old.id)).toBeUndefined(); // it has looked once; the next time is in 15 s
+    const { id } = say("co", "wake up");
+    await expect.poll(() => typed.at(-1)?.text, { timeout: 5_000 }).toBe("wake up");
+    typed.at(-1)?.done();
+    await expect.poll(() => state(id)).toBe("typed");
+    const owed = accept(
+      store,
+      { to: "co", from: { kind: "person", name: "me" }, mode: "next", body: "x", answerWithinMs: 1 },
+      1,
+    );
+    store.move(owed.id, { state: "delivered", deliveredAt: 1 }, 1);
+    store.nudged(owed.id, 2); // the agent was reminded; now it is the orchestrator's turn
+    await expect.poll(() => typed.at(-1)?.name, { timeout: 5_000 }).toBe("mos");
+    expect(typed.at(-1)?.text).toContain(`co has not answered message ${owed.id}`);
+    typed.at(-1)?.done();
+    over.abort();
+    await done;
   });
 });
 
@@ -125,7 +158,8 @@ describe("taking a message back", () => {
     await expect(cancel(world, id)).rejects.toThrow("cannot be taken back");
     expect(state(id)).toBe("queued");
     store.hand(id, undefined); // it was refused: nobody has it
-    expect(await cancel(world, id)).toMatchObject({ state: "failed", reason: "taken back by its sender" });
+    for (let at = 0; at < 2; at++)
+      expect(await cancel(world, id)).toMatchObject({ state: "failed", reason: "taken back by its sender" });
   });
 
   test("is refused of what is delivered", async () => {
@@ -175,7 +209,7 @@ describe("the gate", () => {
 
   test("nobody lives there: it waits; nobody of that name is there: it is a dead letter, and what was delivered stays so", async () => {
     const { world, store, say, alive } = setUp("co");
-    Object.assign(alive, { process: "none", pid: undefined, since: undefined });
+    Object.assign(alive, { wanted: "down", process: "none", pid: undefined, since: undefined });
     const { id } = say("co", "x");
     await deliverTo(world, store, "co");
     expect(store.find(id)).toMatchObject({ state: "queued", attempts: 0, closed: false });
@@ -188,18 +222,41 @@ describe("the gate", () => {
 });
 
 describe("sending", () => {
+  const post = { do: "send", text: "x", mode: "next", by: { kind: "person" }, to: ["co"], id: "one" } as const;
+
+  test("an answer is not waited for where the turn broke", async () => {
+    const { world, store } = setUp("co");
+    const draft = { id: "one", to: "co", from: { kind: "person", name: "me" }, mode: "next", body: "x" } as const;
+    const { id } = accept(store, draft, 1);
+    store.move(id, { state: "acted", reason: "it was interrupted", deliveredAt: 1 }, 1);
+    const { agents } = await observe(world);
+    const [sent] = await send(world, { ...post, wait: { for: "answered", ms: 60_000 } }, { agents });
+    expect(sent).toMatchObject({ id, state: "acted", reason: "it was interrupted" });
+  }, 9_000);
+
+  test("a message is left to another deliverer as soon as that one has said something of it", async () => {
+    const { world, store } = setUp("co");
+    const other = tryLock(join(world.home.locks, "co.delivery.lock"));
+    const { agents } = await observe(world);
+    const sent = send(world, post, { agents });
+    await expect.poll(() => store.find("one")?.state).toBe("queued");
+    store.shut("co", "held", "a question is open", 1);
+    expect(await sent).toMatchObject([{ state: "held", reason: "a question is open" }]);
+    other?.release();
+  }, 9_000);
+
   test("to somebody twice is once; it may wait so long; an agent's message owes an answer, a person's only where asked", async () => {
     const { world, store, alive } = setUp("mos", "co");
     Object.assign(alive, { process: "none", pid: undefined, since: undefined });
     const at = { ...world, now: () => 5_000 };
     const { agents } = await observe(world);
-    const post = { do: "send", text: "x", mode: "next", by: { kind: "person" } } as const;
-    const sent = await send(at, { ...post, to: ["co", "co"], expireMs: 1_000 }, { agents });
+    const plain = { ...post, id: undefined };
+    const sent = await send(at, { ...plain, to: ["co", "co"], expireMs: 1_000 }, { agents });
     expect(sent.map((one) => [one.to, one.expires_at])).toEqual([["co", new Date(6_000).toISOString()]]);
     const byAgent = { kind: "agent", name: "co", token: undefined } as const;
-    const told = await send(at, { ...post, by: byAgent, to: "all" }, { agents });
+    const told = await send(at, { ...plain, by: byAgent, to: "all" }, { agents });
     expect(told.map((one) => [one.to, one.from.name])).toEqual([["mos", "co"]]);
-    await expect(send(at, { ...post, to: "all", id: "one" }, { agents })).rejects.toThrow("for one receiver");
+    await expect(send(at, { ...post, to: "all" }, { agents })).rejects.toThrow("for one receiver");
     for (const { id } of [...sent, ...told]) store.move(id, { state: "delivered", deliveredAt: 5_000 }, 5_000);
     expect(store.late(Number.MAX_SAFE_INTEGER).map((letter) => letter.from.kind)).toEqual(["agent"]);
   });
