@@ -114,9 +114,7 @@ function withdrawn(parts: Parts, row: Heard): "read" | "taken back" | undefined 
   const first = earlier(parts, row);
   const letter = first?.letter === undefined ? undefined : parts.mail.find(first.letter);
   if (first === undefined || letter === undefined) return undefined;
-  if (letter.closed || letter.handedTo !== undefined || letter.deliveredAt !== undefined) return "read";
-  const reason = "its sender changed it before it was read";
-  parts.mail.move(letter.id, { state: "failed", reason, closed: true }, parts.now());
+  if (letter.closed || !parts.mail.takeBack(letter.id, parts.now())) return "read";
   parts.ledger.mark(first.seq, "done");
   return "taken back";
 }

@@ -57,7 +57,7 @@ export function again(world: World, command: Of<"retry" | "cancel">): Promise<Me
       });
     }
     // What its harness has it may read at any moment; taken back is only what nobody has.
-    if (command.do === "cancel" && letter.handedTo !== undefined && !letter.closed) {
+    if (command.do === "cancel" && !letter.closed && !store.takeBack(letter.id, world.now())) {
       throw new FleetError("conflict", `${letter.to} has ${letter.id} already; it cannot be taken back.`, {
         hint: `mosaic fleet interrupt ${letter.to}`,
       });
@@ -65,8 +65,6 @@ export function again(world: World, command: Of<"retry" | "cancel">): Promise<Me
     if (command.do === "retry") {
       store.retry(letter.id, world.now());
       await deliverNow(world, store, letter);
-    } else {
-      store.move(letter.id, { state: "failed", reason: "taken back by its sender", closed: true }, world.now());
     }
     return told(world, store, letter);
   });

@@ -97,6 +97,18 @@ export interface Permission {
 /** `next`: at the turn's end, or wherever the harness reads next; `steer`: into the running turn. */
 export type SubmitMode = "next" | "steer";
 
+/** A message as an adapter gets it. */
+export interface Handed {
+  id: string;
+  text: string;
+  mode: SubmitMode;
+  /**
+   * `owner`: the words of the person whose fleet this is, as if typed in its terminal. Where a harness tells messages from
+   * its user's words, its adapter makes good for these and for no others.
+   */
+  authority?: "owner" | undefined;
+}
+
 /** What became of a message, by the harness's own record (its transcript): it is in there once it has a trace. */
 export interface Trace {
   /** When it entered the conversation. */
@@ -126,7 +138,7 @@ export interface Harness {
   /** Asks the harness itself; never takes longer than `withinMs`. */
   ask(desk: Desk, withinMs: number): Promise<Answer>;
   /** Submits text. The receipt says how far it got by the harness's own word; throws where it was not accepted. */
-  submit(desk: Desk, message: { id: string; text: string; mode: SubmitMode }): Promise<Receipt>;
+  submit(desk: Desk, message: Handed): Promise<Receipt>;
   /**
    * What the harness's own record says of messages by their ids. One that has no trace has not entered the conversation.
    * Reads files or asks; starts nothing, and works where the agent does not run.

@@ -83,3 +83,42 @@ test("one agent may not flood another: a budget for each pair and window", () =>
   expect(say({ to: "b" }, 1_900, bounds).state).toBe("queued");
   expect(say({ from: agent("a"), to: "b" }, 2_001, bounds).state).toBe("queued");
 });
+
+test("what was accepted before may be given again, whatever may not be sent any more", () => {
+  const { say } = setUp();
+  const bounds = { hops: 99, pair: 1, windowMs: 1_000 };
+  const first = say({ id: "a", from: agent("a"), to: "b" }, 1_000, bounds);
+  expect(say({ id: "a", from: agent("a"), to: "b" }, 1_001, bounds).seq).toBe(first.seq);
+  expect(() => say({ id: "b", from: agent("a"), to: "b" }, 1_001, bounds)).toThrow("it sent 1 messages there");
+});
+
+test("a reply that was kept and did not reach what it answers, for a kill came between, does so when it is given again", () => {
+  const { store, say } = setUp();
+  const asked = say({ to: "co" });
+  const reply: Draft = { id: "r", to: "mos", from: agent("co"), mode: "next", body: "42", replyTo: asked.id };
+  const killed = () => {
+    throw new Error("killed");
+  };
+  expect(() => accept({ ...store, move: killed }, reply, 2_000)).toThrow("killed");
+  expect(store.find(asked.id)?.state).toBe("queued");
+  const other = say({ to: "co" });
+  accept(store, { ...reply, replyTo: other.id }, 3_000);
+  expect(store.find(other.id)?.state).toBe("queued"); // it was kept as the answer to another
+  accept(store, reply, 3_000);
+  expect(store.find(asked.id)).toMatchObject({ state: "answered", answer: "42", closed: true });
+  expect(store.list({ last: 9 })).toHaveLength(3);
+});
+
+test("a reply follows from what it answers, any other message from the newest that has got there", () => {
+  const { store, say } = setUp();
+  const deliver = (id: string) => store.move(id, { state: "delivered", deliveredAt: 1_000 }, 1_000);
+  const asked = say({ to: "a" });
+  deliver(asked.id);
+  deliver(say({ from: agent("b"), to: "a" }).id);
+  const far = say({ from: agent("a"), to: "c" });
+  expect(far.hops).toBe(2);
+  deliver(far.id);
+  expect(say({ from: agent("c"), to: "a" }).hops).toBe(3); // and does not get there
+  expect(say({ from: agent("a"), to: "mos" }).hops).toBe(2);
+  expect(say({ from: agent("a"), to: "mos", replyTo: asked.id }).hops).toBe(1);
+});

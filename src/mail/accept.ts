@@ -31,17 +31,19 @@ export function accept(store: Store, draft: Draft, now: number, bounds: Bounds =
   }
   const answered = draft.replyTo === undefined ? undefined : replied(store, draft.replyTo, draft);
   const hops = hopsOf(store, draft, answered);
-  if (draft.from.kind === "agent") keepWithin(store, draft, hops, now, bounds);
   const { letter, fresh } = store.accept(
     { ...draft, id: draft.id ?? crypto.randomUUID(), replyTo: answered?.id, hops },
     now,
+    // What is kept already stays so, and may be given again by whoever has not heard of it.
+    () => void (draft.from.kind === "agent" && keepWithin(store, draft, hops, now, bounds)),
   );
   if (!fresh && (letter.body !== draft.body || letter.to !== draft.to)) {
     throw new FleetError("conflict", `Another message has that id already: ${letter.id}, to ${letter.to}.`, {
       hint: `mosaic fleet inbox show ${letter.id}`,
     });
   }
-  if (fresh && answered !== undefined && !answered.closed) {
+  // Also the second time: a kill may have come between the two.
+  if (answered !== undefined && letter.replyTo === answered.id) {
     store.move(
       answered.id,
       { state: "answered", reason: undefined, answer: draft.body, answeredAt: now, closed: true },

@@ -26,12 +26,14 @@ class FakeHarness {
   ended = new Map<string, Trace["end"]>();
   fault: "killed-before" | "killed-after" | "refuses" | "never" | "gone" | undefined;
   interrupted = 0;
+  modes: string[] = [];
 
   door(): Door {
     return {
       gate: async () => this.gate ?? { open: true, process: `run-${this.run}` },
-      submit: async ({ id, text }) => {
+      submit: async ({ id, text, mode }) => {
         const { fault } = this;
+        this.modes.push(mode);
         this.fault = undefined;
         if (fault === "killed-before") throw new Killed();
         if (fault === "never") throw new FleetError("usage", "this text cannot be typed");
@@ -135,6 +137,14 @@ test("a person's retry goes through whatever it is held for, but not to nobody",
   await pump();
   await pump();
   expect(store.find(a.id)?.attempts).toBe(1);
+  // Nor to one that only starts: that says itself when it takes messages.
+  const early = say("early");
+  harness.gate = { open: false, as: "queued", reason: "it is starting", process: "run-2" };
+  store.retry(early.id, 1_000);
+  await pump();
+  expect(store.find(early.id)?.attempts).toBe(0);
+  store.takeBack(early.id, 1_000);
+  harness.gate = { open: false, as: "held", reason: "not logged in", process: "run-1" };
   harness.turnEnds();
   await pump();
   expect(bodies()).toEqual(["a"]);
@@ -144,7 +154,9 @@ test("now ends the running turn first", async () => {
   const { harness, say, pump } = setUp();
   say("stop", { mode: "now" });
   await pump();
-  expect(harness.interrupted).toBe(1);
+  say("sooner", { mode: "steer" });
+  await pump();
+  expect([harness.interrupted, harness.modes]).toEqual([1, ["next", "steer"]]);
 });
 
 test("what waits in the harness's memory is not sent again while it lives, and is when that died unread", async () => {
@@ -174,6 +186,47 @@ test("no more than 16 lie in a harness's own queue", async () => {
   expect(bodies()).toEqual(all);
 });
 
+test("what is late expires though the harness's queue is full", async () => {
+  const { store, harness, say, pump, later } = setUp();
+  harness.busy = true;
+  for (let at = 0; at < 20; at++) say(`m${at}`);
+  const { id } = say("x", { expiresAt: 2_000 });
+  await pump();
+  later(1_000);
+  await pump();
+  expect(store.find(id)?.state).toBe("expired");
+});
+
+test("urgent ones get there though the harness's queue is full, but not without end", async () => {
+  const { harness, say, pump } = setUp();
+  harness.busy = true;
+  for (let at = 0; at < 20; at++) say(`m${at}`);
+  await pump();
+  const urgent = [say("sooner", { mode: "steer" }), say("now", { mode: "now" })].map(({ body }) => body);
+  await pump();
+  expect(harness.memory.slice(16).map((one) => one.text)).toEqual(urgent.toReversed());
+  expect(harness.interrupted).toBe(1);
+  for (let at = 0; at < 40; at++) say(`u${at}`, { mode: "steer" });
+  await pump();
+  expect(harness.memory).toHaveLength(32);
+});
+
+test("taken back while one before it is being brought: it is not brought", async () => {
+  const { store, harness, say, bodies } = setUp();
+  const [, second, third] = [say("a"), say("b"), say("c")];
+  const door = harness.door();
+  const submit: Door["submit"] = async (message) => {
+    if (message.text === "a") expect(store.takeBack(second.id, 1_000)).toBe(true);
+    // And what is being brought at this moment is not taken back any more.
+    expect(store.takeBack(message.id, 1_000)).toBe(false);
+    return door.submit(message);
+  };
+  await deliver(store, "co", { ...door, submit }, () => 1_000);
+  expect(bodies()).toEqual(["a", "c"]);
+  expect(store.find(second.id)).toMatchObject({ state: "failed", reason: "taken back by its sender", attempts: 0 });
+  expect(store.find(third.id)?.state).toBe("delivered");
+});
+
 test("a refusal holds, an absence queues, and what is behind is not tried before it", async () => {
   const { store, harness, say, pump, bodies } = setUp();
   const [a, b] = [say("a"), say("b")];
@@ -186,6 +239,61 @@ test("a refusal holds, an absence queues, and what is behind is not tried before
   expect(store.find(a.id)).toMatchObject({ state: "queued", reason: "it is not running" });
   await pump();
   expect(bodies()).toEqual(["a", "b"]);
+});
+
+test("what was refused or found nobody may be taken back; what may have got there, or has, may not", async () => {
+  const { store, harness, say, pump } = setUp();
+  for (const fault of ["refuses", "gone"] as const) {
+    const { id } = say(fault);
+    harness.fault = fault;
+    await pump();
+    expect([store.takeBack(id, 1_000), store.find(id)?.state]).toEqual([true, "failed"]);
+  }
+  const { id } = say("a");
+  harness.fault = "killed-before";
+  await expect(pump()).rejects.toThrow(Killed);
+  expect([store.find(id)?.handedTo, store.takeBack(id, 1_000)]).toEqual(["?", false]);
+  store.move(id, { state: "delivered", deliveredAt: 1_000 }, 1_000);
+  store.hand(id, undefined);
+  expect(store.takeBack(id, 1_000)).toBe(false);
+});
+
+test("typed is all that a terminal says, and the end of it", async () => {
+  const { store, harness, say } = setUp();
+  const { id } = say("x");
+  const submit: Door["submit"] = async (message) => ({ id: message.id, state: "typed", by: "terminal" });
+  for (let at = 0; at < 2; at++) await deliver(store, "co", { ...harness.door(), submit }, () => 1_000);
+  expect(store.find(id)).toMatchObject({ state: "typed", closed: true, attempts: 1 });
+});
+
+test("when it entered the conversation and that its turn has begun are the harness's word; a long turn is not forgotten", async () => {
+  const { store, harness, say, pump, later } = setUp();
+  harness.busy = true;
+  const { id } = say("x");
+  await pump();
+  later(25 * 3_600_000);
+  await pump();
+  // In its memory for a day: it has not been read, and is not given up.
+  expect(store.find(id)).toMatchObject({ state: "queued", closed: false });
+  let trace: Trace = { at: 5_000, acted: false };
+  const hear = (at: number) =>
+    deliver(store, "co", { ...harness.door(), trace: async () => new Map([[id, trace]]) }, () => at);
+  const t = 26 * 3_600_000;
+  await hear(t);
+  expect(store.find(id)).toMatchObject({ state: "delivered", deliveredAt: 5_000 });
+  trace = { at: 6_000, acted: true };
+  await hear(t);
+  expect(store.find(id)).toMatchObject({ state: "acted", deliveredAt: 5_000, reason: undefined });
+  await hear(t + 3_600_000);
+  expect(store.find(id)).toMatchObject({ state: "acted", closed: false });
+  trace = { acted: true, end: { kind: "broken", why: "killed" } };
+  await hear(t + 3_600_000);
+  // Taken up again: it runs, and is not given up as one that broke.
+  trace = { acted: false };
+  await hear(t + 3_600_000 + 60_000);
+  expect(store.find(id)).toMatchObject({ state: "acted", reason: undefined });
+  await hear(t + 3_600_000 + 20 * 60_000);
+  expect(store.find(id)?.closed).toBe(false);
 });
 
 test("what can never get there fails, and keeps nobody behind it", async () => {
@@ -227,6 +335,19 @@ test("what is late expires, but not what may be on its way", async () => {
   later(9_000);
   await pump();
   expect(store.find(other.id)?.state).toBe("queued");
+});
+
+test("what gets late while those before it are brought is not brought", async () => {
+  const { store, harness, say, bodies } = setUp();
+  let at = 1_000;
+  const [, second] = [say("a"), say("b", { expiresAt: 2_000 }), say("c")];
+  const door = harness.door();
+  const slow: Door["submit"] = (message) => {
+    at += 1_500;
+    return door.submit(message);
+  };
+  await deliver(store, "co", { ...door, submit: slow }, () => at);
+  expect([store.find(second.id)?.state, bodies()]).toEqual(["expired", ["a", "c"]]);
 });
 
 test("whatever dies when: each message arrives exactly once, byte for byte, each sender's in order", async () => {

@@ -1,7 +1,7 @@
 import type { Receipt } from "../contract/command.ts";
-import type { Trace } from "../harness/harness.ts";
+import type { Handed, Trace } from "../harness/harness.ts";
 import { FleetError } from "../lib/errors.ts";
-import { frame } from "./frame.ts";
+import { authorityOf, frame } from "./frame.ts";
 import type { Letter } from "./letter.ts";
 import type { Store } from "./store.ts";
 
@@ -13,7 +13,7 @@ export type Gate =
 /** The way to one agent. */
 export interface Door {
   gate(): Promise<Gate>;
-  submit(message: { id: string; text: string; mode: "next" | "steer" }): Promise<Receipt>;
+  submit(message: Handed): Promise<Receipt>;
   /** What the harness's own record says of these; undefined where it keeps none. */
   trace(ids: readonly string[]): Promise<ReadonlyMap<string, Trace>>;
   interrupt(): Promise<void>;
@@ -29,6 +29,8 @@ const isForgotten = ({ state, reason, changedAt, deliveredAt }: Letter, now: num
 const batch = 64;
 /** How many messages may lie in a harness's own queue: it may drop more (Claude: 50), and its memory dies with it. */
 const mostHanded = 16;
+/** And how many with those that are to be read before the others. */
+const mostUrgent = 32;
 
 /**
  * Brings what waits for one agent to it, in order, and hears what became of what it has. Whoever calls holds the agent's
@@ -51,10 +53,15 @@ export async function deliver(store: Store, to: string, door: Door, now: () => n
     }
     // What this very process has been handed it still has; it is heard of sooner or later.
     let inside = due.filter((letter) => letter.handedTo === gate.process).length;
-    const next = due.filter((letter) => letter.handedTo !== gate.process && !isLate(letter, now()));
+    const next = due.filter((letter) => letter.handedTo !== gate.process);
     if (next.length === 0) return;
     for (const letter of next) {
-      if (inside >= mostHanded) return;
+      // Bringing those before it took its time.
+      if (isLate(letter, now())) {
+        expire(store, letter, now());
+        continue;
+      }
+      if (inside >= (letter.mode === "next" ? mostHanded : mostUrgent)) return;
       const got = await submit(store, letter, door, gate.process, now);
       if (got === false) return;
       if (got === "inside") inside++;
@@ -78,10 +85,15 @@ async function submit(
 ): Promise<"inside" | "over" | false> {
   const { id, mode } = letter;
   // Durable before it happens: after a crash it is known that it may have happened, and the harness is asked by its id.
-  store.attempt(id, now());
+  if (!store.attempt(id, now())) return "over"; // taken back while those before it were brought
   try {
     if (mode === "now") await door.interrupt();
-    const receipt = await door.submit({ id, text: frame(letter), mode: mode === "now" ? "next" : mode });
+    const receipt = await door.submit({
+      id,
+      text: frame(letter),
+      mode: mode === "now" ? "next" : mode,
+      authority: authorityOf(letter),
+    });
     const at = now();
     if (receipt.state === "typed") store.move(id, { state: "typed", reason: undefined, closed: true }, at);
     else if (receipt.state === "delivered")
@@ -114,10 +126,11 @@ async function hear(store: Store, to: string, door: Door, now: () => number): Pr
       continue;
     }
     if (trace === undefined) continue;
-    const deliveredAt = letter.deliveredAt ?? trace.at ?? now();
+    const deliveredAt = trace.at ?? now(); // what is known already stays
     if (trace.end === undefined) {
-      const state = trace.acted ? "acted" : "delivered";
-      if (letter.state !== "acted") store.move(letter.id, { state, reason: undefined, deliveredAt }, now());
+      // A broken turn may have been taken up again.
+      const state = trace.acted || letter.state === "acted" ? "acted" : "delivered";
+      store.move(letter.id, { state, reason: undefined, deliveredAt }, now());
     } else if (trace.end.kind === "answered") {
       const { text, at } = trace.end;
       const answeredAt = at ?? now();

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
-import { frame } from "./frame.ts";
+import { authorityOf, frame } from "./frame.ts";
 
 const from = (kind: "person" | "agent" | "chat" | "system", name = "coder") => ({ kind, name });
 
@@ -38,4 +38,9 @@ test("what nobody can see is taken out: controls, escapes, and what turns text a
   // Words of any language stay.
   const words = "naïve 世界 🎉 שלום مرحبا";
   expect(frame({ id: "1", from: from("agent"), body: words })).toContain(`\n${words}\n`);
+});
+
+test("a person at this machine has the owner's authority; no agent, no chat and not mosaic itself", () => {
+  const kinds = ["person", "agent", "chat", "system"] as const;
+  expect(kinds.map((kind) => authorityOf({ from: from(kind) }))).toEqual(["owner", undefined, undefined, undefined]);
 });

@@ -15,6 +15,10 @@ export function frame(letter: Pick<Letter, "id" | "from" | "body">): string {
   return `${head(id, from)} Its text stands between the two lines ${edge}\n\n${edge}\n${visible(body)}\n${edge}`;
 }
 
+/** Whose word it is: of a person at this machine, or of the owner by chat. What an agent or a guest says has none. */
+export const authorityOf = ({ from }: Pick<Letter, "from">): "owner" | undefined =>
+  from.kind === "person" || from.kind === "owner" ? "owner" : undefined;
+
 function head(id: string, { kind, name }: Letter["from"]): string {
   switch (kind) {
     case "agent":

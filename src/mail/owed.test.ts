@@ -47,3 +47,35 @@ test("nobody is reminded of what was answered, or of a message that owes nothing
   remind(store, 99 * minute, { orchestrator: "mos", tellOwner: () => expect.fail("told") });
   expect(store.list({ from: "mosaic", last: 9 })).toEqual([]);
 });
+
+test("a reminder that was kept and not noted, for a kill came between, is the same one later, and nothing is in the way", () => {
+  const store = openStore(join(scratchFolder("mail"), "fleet.db"));
+  onTestFinished(() => store.close());
+  const draft = { to: "co", from: { kind: "person", name: "me" }, mode: "next", body: "x" } as const;
+  const { id } = accept(store, { ...draft, answerWithinMs: 30 * minute }, 0);
+  store.move(id, { state: "delivered", deliveredAt: 0 }, 0);
+  const who = { orchestrator: "mos", tellOwner: () => expect.fail("told") };
+  const killed = () => {
+    throw new Error("killed");
+  };
+  expect(() => remind({ ...store, nudged: killed }, 30 * minute, who)).toThrow("killed");
+  remind(store, 34 * minute, who);
+  expect(store.list({ from: "mosaic", last: 9 })).toHaveLength(1);
+  expect(store.find(id)?.nudges).toBe(1);
+});
+
+test("an orchestrator is not told of what it asked itself, nor of what it was asked: then the person is", () => {
+  const store = openStore(join(scratchFolder("mail"), "fleet.db"));
+  onTestFinished(() => store.close());
+  const told: string[] = [];
+  const draft = { mode: "next", body: "x", answerWithinMs: minute } as const;
+  const ids = [
+    accept(store, { ...draft, to: "co", from: { kind: "agent", name: "mos" } }, 0),
+    accept(store, { ...draft, to: "mos", from: { kind: "person", name: "me" } }, 0),
+  ].map(({ id }) => id);
+  for (const id of ids) store.move(id, { state: "delivered", deliveredAt: 0 }, 0);
+  for (const at of [1, 11])
+    remind(store, at * minute, { orchestrator: "mos", tellOwner: (letter) => told.push(letter.id) });
+  expect(store.list({ from: "mosaic", last: 9 }).map((letter) => letter.to)).toEqual(["co", "mos"]);
+  expect(told).toEqual(ids);
+});

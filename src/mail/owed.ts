@@ -15,8 +15,10 @@ export interface Reminders {
 /** Reminds of every answer that is late, each of them once at each step, and then leaves it. */
 export function remind(store: Store, now: number, { orchestrator, tellOwner }: Reminders): void {
   for (const letter of store.late(now)) {
-    const { id, to, from, nudges, deliveredAt = now } = letter;
-    const minutes = Math.round((now - deliveredAt) / 60_000);
+    const { id, to, from, nudges, deliveredAt = now, dueAt = now } = letter;
+    const minutes = (until: number) => Math.round((until - deliveredAt) / 60_000);
+    // By when it was due, not by now: the same reminder after a kill must have the same words.
+    const late = `for more than ${minutes(dueAt)} minutes`;
     const system = (recipient: string, body: string) =>
       // The same reminder twice, after a crash between the two lines here, is one message.
       void accept(
@@ -25,17 +27,11 @@ export function remind(store: Store, now: number, { orchestrator, tellOwner }: R
         now,
       );
     if (nudges === 0) {
-      system(
-        to,
-        `You have not answered message ${id} from ${from.name} for ${minutes} minutes. Finish it, or say what keeps you.`,
-      );
+      system(to, `You have not answered message ${id} from ${from.name} ${late}. Finish it, or say what keeps you.`);
     } else if (nudges === 1 && orchestrator !== undefined && orchestrator !== to && orchestrator !== from.name) {
-      system(
-        orchestrator,
-        `${to} has not answered message ${id} from ${from.name} for ${minutes} minutes, and was reminded once.`,
-      );
+      system(orchestrator, `${to} has not answered message ${id} from ${from.name} ${late}, and was reminded once.`);
     } else {
-      tellOwner(letter, `${to} has not answered ${from.name} for ${minutes} minutes`);
+      tellOwner(letter, `${to} has not answered ${from.name} for ${minutes(now)} minutes`);
       store.nudged(id, undefined);
       continue;
     }

@@ -25,8 +25,12 @@ interface Filter {
 
 /** The one table of messages. Every call is a transaction, durable when it returns. Nothing else writes it. */
 export interface Store {
-  /** Keeps a message, or answers the one that the same id or key has already made. */
-  accept(draft: Draft & { id: string; hops: number }, now: number): { letter: Letter; fresh: boolean };
+  /** Keeps a message, or answers the one that the same id or key has already made. `admit` throws where a new one is refused. */
+  accept(
+    draft: Draft & { id: string; hops: number },
+    now: number,
+    admit?: () => void,
+  ): { letter: Letter; fresh: boolean };
   /** By id, or by the beginning of one that only one message has. */
   find(id: string): Letter | undefined;
   list(filter: Filter): Letter[];
@@ -40,11 +44,13 @@ export interface Store {
   shut(to: string, state: "queued" | "held", reason: string, now: number): void;
   /** Recipients of whom something is not over yet, and how many of each wait to be delivered. */
   waiting(): Map<string, number>;
-  /** Notes, before the agent is handed it, that this is tried now. */
-  attempt(id: string, now: number): void;
+  /** Notes, before the agent is handed it, that this is tried now; false where it is over meanwhile. */
+  attempt(id: string, now: number): boolean;
   /** Notes which of the agent's processes has it, or that none has. */
   hand(id: string, to: string | undefined): void;
   move(id: string, move: Move, now: number): void;
+  /** Ends it for its sender; false where somebody has it or may have it. */
+  takeBack(id: string, now: number): boolean;
   /** Queues it again, whatever became of it and whatever it was held for. */
   retry(id: string, now: number): void;
   /** What became of it, oldest first. */
@@ -103,7 +109,11 @@ function storeOn({ db, atOnce, hasChanged, close }: Database): Store {
       WHERE recipient = ? AND closed = 0 AND state IN ('queued', 'held') AND handed_to IS NULL AND (state, reason) IS NOT (?, ?)`),
     waiting: db.prepare(`SELECT recipient, sum(state IN ('queued', 'held')) AS count
       FROM letters WHERE closed = 0 GROUP BY recipient`),
-    attempt: db.prepare("UPDATE letters SET attempts = attempts + 1, handed_to = '?', changed_at = ? WHERE id = ?"),
+    attempt: db.prepare(
+      "UPDATE letters SET attempts = attempts + 1, handed_to = '?', changed_at = ? WHERE id = ? AND closed = 0",
+    ),
+    takeBack: db.prepare(`UPDATE letters SET state = 'failed', reason = ?, closed = 1, due_at = NULL, changed_at = ?
+      WHERE id = ? AND closed = 0 AND handed_to IS NULL AND delivered_at IS NULL`),
     hand: db.prepare("UPDATE letters SET handed_to = ? WHERE id = ?"),
     move: db.prepare(`UPDATE letters SET state = ?, reason = ?, delivered_at = ?, answered_at = ?, answer = ?,
       due_at = ?, closed = ?, changed_at = ? WHERE id = ?`),
@@ -123,11 +133,12 @@ function storeOn({ db, atOnce, hasChanged, close }: Database): Store {
   const one = (row: Row | undefined) => (row === undefined ? undefined : letterOf(row));
 
   return {
-    accept: (draft, now) =>
+    accept: (draft, now, admit) =>
       atOnce(() => {
         const known =
           one(sql.byId.get(draft.id)) ?? (draft.key === undefined ? undefined : one(sql.byKey.get(draft.key)));
         if (known !== undefined) return { letter: known, fresh: false };
+        admit?.();
         const { id, key, to, from, mode, body, replyTo, hops, expiresAt, answerWithinMs } = draft;
         const values = [
           id,
@@ -176,7 +187,14 @@ function storeOn({ db, atOnce, hasChanged, close }: Database): Store {
         sql.shut.run(state, reason, now, to, state, reason);
       }),
     waiting: () => new Map(sql.waiting.all().map((row) => [String(row["recipient"]), Number(row["count"])])),
-    attempt: (id, now) => void atOnce(() => sql.attempt.run(now, id)),
+    attempt: (id, now) => atOnce(() => sql.attempt.run(now, id).changes > 0),
+    takeBack: (id, now) =>
+      atOnce(() => {
+        const reason = "taken back by its sender";
+        const done = sql.takeBack.run(reason, now, id).changes > 0;
+        if (done) sql.note.run(id, now, "failed", reason);
+        return done;
+      }),
     hand: (id, to) => void atOnce(() => sql.hand.run(to ?? null, id)),
 
     move: (id, move, now) =>

@@ -1,7 +1,7 @@
 import type { Receipt } from "../../contract/command.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { pause, until } from "../../lib/wait.ts";
-import type { Desk, SubmitMode } from "../harness.ts";
+import type { Desk, Handed } from "../harness.ts";
 import { put } from "./inbox.ts";
 import { keep, lastWord, type JournalLine } from "./journal.ts";
 import { paceOf } from "./pace.ts";
@@ -9,6 +9,7 @@ import { transcriptOf, type Conversation } from "./place.ts";
 import { instanceOf, type Session } from "./registry.ts";
 import { endOf, isArrival, rowsFrom } from "./transcript.ts";
 import { uuidOf } from "./uuid.ts";
+import { dropWarrant, layWarrant } from "./warrant.ts";
 
 /** How long an idle Claude Code may take to put a message into the conversation. Seen: 50 to 200 ms. */
 const proofMs = 5_000;
@@ -28,7 +29,7 @@ export async function deliver(
   desk: Desk,
   conversation: Conversation,
   session: Session & { messagingSocketPath: string },
-  message: { id: string; text: string; mode: SubmitMode },
+  message: Handed,
 ): Promise<Receipt> {
   const { agent, place } = desk;
   const { id, text, mode } = message;
@@ -72,12 +73,14 @@ export async function deliver(
   const pace = paceOf(instance);
   await pause(pace.wait(text, Date.now()));
   note("putting", start);
+  if (message.authority === "owner") layWarrant(desk, { pid: session.pid, uuid, id, text });
   for (let at = 0; at < tries; at++) {
     pace.spend(text, Date.now());
     if (!(await put(session.messagingSocketPath, { uuid, text, mode }))) break;
     const first = await until(seen, { withinMs: takenMs * (at + 1) });
     if (first !== undefined) return settle(first, seen);
   }
+  dropWarrant(desk, { pid: session.pid, uuid });
   throw new FleetError(
     "unreachable",
     `${agent.name} did not take the message; Claude Code takes no more while 50 wait, nor what one sender sends too fast.`,

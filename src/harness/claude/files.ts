@@ -18,7 +18,7 @@ export const floors = {
 } as const satisfies Record<Agent["permissions"], { mode: string; allow: readonly string[]; ask: readonly string[] }>;
 
 /** The settings of one agent's Claude Code, beside the person's own, which stay untouched. */
-export function settingsOf({ agent, beat }: Desk, statusLine: string): string {
+export function settingsOf({ agent, beat }: Desk, statusLine: string, warrantHook: string): string {
   const { allow, ask } = floors[agent.permissions];
   return `${JSON.stringify(
     {
@@ -27,6 +27,7 @@ export function settingsOf({ agent, beat }: Desk, statusLine: string): string {
       tui: "default", // no alternate screen: the terminal keeps its history
       statusLine: { type: "command", command: statusLine, refreshInterval: beat.intervalS },
       permissions: { allow, ask },
+      hooks: { UserPromptSubmit: [{ hooks: [{ type: "command", command: warrantHook, timeout: 5 }] }] },
     },
     null,
     2,

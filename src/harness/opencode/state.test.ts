@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, test } from "vitest";
@@ -65,7 +65,7 @@ test("a context is as full as its last answer says, of the model that answered",
 });
 
 const file = join(import.meta.dirname, "..", "..", "..", "test", "timelines", "opencode.jsonl");
-test.skipIf(!existsSync(file))("what the real OpenCode said at each step of its timeline means that state", () => {
+test("what the real OpenCode said at each step of its timeline means that state", () => {
   const steps = readFileSync(file, "utf8")
     .trimEnd()
     .split("\n")
