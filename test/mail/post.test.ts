@@ -109,7 +109,11 @@ describe("the pump", () => {
     await expect.poll(() => typed.length).toBe(2);
     typed[1]?.done();
     await expect.poll(() => state(other.id)).toBe("typed");
+    let ended = false;
+    void done.then(() => (ended = true));
     over.abort();
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(ended).toBe(false);
     typed[0]?.done();
     await done;
     expect(state(id)).toBe("typed");
@@ -212,7 +216,7 @@ describe("the gate", () => {
     Object.assign(alive, { wanted: "down", process: "none", pid: undefined, since: undefined });
     const { id } = say("co", "x");
     await deliverTo(world, store, "co");
-    expect(store.find(id)).toMatchObject({ state: "queued", attempts: 0, closed: false });
+    expect(store.find(id)).toMatchObject({ state: "queued", reason: "it is stopped", attempts: 0, closed: false });
     const [gone, had] = [say("gone", "x"), say("gone", "y")];
     store.move(had.id, { state: "delivered", deliveredAt: 1 }, 1);
     await deliverTo(world, store, "gone");
