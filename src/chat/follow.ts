@@ -80,7 +80,6 @@ function finish(parts: Parts, row: Heard, mark: "done" | "failed", last: () => v
   const { ledger, outbox, now } = parts;
   const { account, chat, thread, id } = row;
   ledger.database.atOnce(() => {
-    last();
     const key = `progress ${account} ${chat} ${row.seq}`;
     if (outbox.find(key) !== undefined)
       outbox.say(
@@ -90,6 +89,7 @@ function finish(parts: Parts, row: Heard, mark: "done" | "failed", last: () => v
         { kind: "edit", of: key, text: mark === "done" ? `Done after ${spanText(now() - row.heardAt)}.` : "Ended." },
         now(),
       );
+    last();
     outbox.say(
       account,
       { chat, thread },

@@ -69,8 +69,12 @@ export async function sendWaiting(
   done.abort();
 }
 
+/** That something was heard is said at once; that it is done, behind the answer. */
+const isAtOnce = (saying: Outgoing["saying"]): boolean =>
+  saying.kind === "typing" || (saying.kind === "mark" && saying.mark === "heard");
+
 const laneOf = ({ chat, thread, saying }: Outgoing): string =>
-  `${saying.kind === "mark" || saying.kind === "typing" ? "mark" : "text"} ${chat} ${thread ?? ""}`;
+  `${isAtOnce(saying) ? "mark" : "text"} ${chat} ${thread ?? ""}`;
 
 function editDue({ connector }: SenderParts, { saying }: Outgoing, lastEdit: ReadonlyMap<string, number>): number {
   if (saying.kind !== "edit") return 0;

@@ -60,21 +60,26 @@ async function doorOf(world: World, fleet: string, one: Observed): Promise<Door>
       submit: () => Promise.reject(),
       trace: async () => new Map(),
       interrupt: async () => {},
+      revived: undefined,
     };
   }
   const harness = await harnessOf(agent.runtime);
   const desk = deskOf(world, fleet, agent);
   return {
     gate: async () => gateOf(world, one),
+    revived: one.unit.process === "alive" && one.unit.restarts > 0 ? processNameOf(one.unit) : undefined,
     submit: (message) => harness.submit(desk, message),
     trace: async (ids) => (await harness.trace?.(desk, ids)) ?? new Map(),
     interrupt: async () => void (await harness.interrupt(desk)),
   };
 }
 
+const processNameOf = ({ pid, since }: Observed["unit"]): string | undefined =>
+  pid === undefined ? undefined : `${pid}@${since}`;
+
 /** Whether the agent can take a message, by the same evidence as `ps`. */
 function gateOf(world: World, { agent, unit, derived, status, facts }: Observed): Gate {
-  const process = unit.pid === undefined ? undefined : `${unit.pid}@${unit.since}`;
+  const process = processNameOf(unit);
   const shut = (as: "queued" | "held", reason: string): Gate => ({ open: false, as, reason, process });
   const { state } = derived;
   if (process === undefined) return shut("queued", `it is ${state}`);

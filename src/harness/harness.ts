@@ -116,7 +116,14 @@ export interface Trace {
   /** The agent has begun to work on it. */
   acted: boolean;
   /** How the turn ended that it caused or joined; undefined while it runs. */
-  end?: { kind: "answered"; text: string; at?: number } | { kind: "broken"; why: string };
+  end?: { kind: "answered"; text: string; at?: number } | Broken;
+}
+
+/** A turn that gave no answer. `cut`: its process ended under it; nobody meant it to end. */
+export interface Broken {
+  kind: "broken";
+  why: string;
+  cut?: true;
 }
 
 /** The adapter for one CLI. Every harness has this shape. */

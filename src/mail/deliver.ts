@@ -4,6 +4,7 @@ import { FleetError } from "../lib/errors.ts";
 import { authorityOf, frame } from "./frame.ts";
 import type { Letter } from "./letter.ts";
 import type { Store } from "./store.ts";
+import { takenUp, takeUp } from "./takeup.ts";
 
 /** Whether an agent can take a message now; where not, whether it is held on purpose, and why. `process` names its process. */
 export type Gate =
@@ -17,6 +18,8 @@ export interface Door {
   /** What the harness's own record says of these; undefined where it keeps none. */
   trace(ids: readonly string[]): Promise<ReadonlyMap<string, Trace>>;
   interrupt(): Promise<void>;
+  /** The agent's process, where it was started again after an end that nobody had asked for. */
+  revived: string | undefined;
 }
 
 /** How long an answer is listened for once the turn broke, and where nothing tells how the turn ends. */
@@ -121,6 +124,13 @@ async function hear(store: Store, to: string, door: Door, now: () => number): Pr
   const traces = await door.trace(asked.map((letter) => letter.id));
   for (const letter of asked) {
     const trace = traces.get(letter.id);
+    const again = takenUp(store, letter);
+    if (again?.state === "answered" && trace?.end?.kind !== "answered") {
+      const { answer = "", answeredAt = now() } = again;
+      store.move(letter.id, { state: "answered", reason: undefined, answer, answeredAt, closed: true }, now());
+      continue;
+    }
+    if (again !== undefined && !again.closed) continue; // that one is heard of
     if (trace?.end?.kind !== "answered" && isForgotten(letter, now())) {
       store.move(letter.id, { reason: letter.reason ?? "nothing more was heard of it", closed: true }, now());
       continue;
@@ -142,6 +152,8 @@ async function hear(store: Store, to: string, door: Door, now: () => number): Pr
     } else {
       // Not over yet: a harness may take a broken turn up again when it comes back.
       store.move(letter.id, { state: "acted", reason: trace.end.why, deliveredAt }, now());
+      const isBack = door.revived !== undefined && door.revived !== letter.handedTo;
+      if (trace.end.cut && isBack && again === undefined) takeUp(store, letter, now());
     }
   }
 }

@@ -65,6 +65,31 @@ describe.skipIf(bins.includes(""))("the chat, with real agents", () => {
     expect(said).toEqual(["I am mos", ...runtimes.slice(1).map((name) => `${name}: I am ${name}`)]);
   });
 
+  test("killed in the middle of its turn, each comes back and the answer comes, once", async () => {
+    const rig = await setUp(["claude", "pi", "codex"]);
+    for (const name of ["claude", "pi", "codex"]) {
+      const asked = chat(rig, `/ask ${name} work [[bash sleep 3]] [[say finished ${name}]]`);
+      const { pid } = await rig.settled(name, (agent) => agent.state === "working");
+      process.kill(pid ?? 0, "SIGKILL");
+      const { code, out } = await asked;
+      expect([name, code, out]).toEqual([
+        name,
+        0,
+        expect.stringMatching(new RegExp(`^(${name}: )?(finished ${name}|echo len=)`)),
+      ]);
+    }
+    const said = (await linesOf(rig)).flatMap((line) =>
+      line.kind === "text" && /^(\w+: )?(finished|echo len)/.test(line.text) ? [line.text] : [],
+    );
+    expect(said).toHaveLength(3);
+    const { messages } = JSON.parse((await rig.fleet("inbox", "-n", "99", "--json")).out) as { messages: Message[] };
+    expect(messages.filter((one) => one.from.kind === "owner").map((one) => one.state)).toEqual([
+      "answered",
+      "answered",
+      "answered",
+    ]);
+  });
+
   test("what the model of each was shown says who spoke: the owner, by chat", async () => {
     const rig = await setUp(["pi"]);
     await chat(rig, "mark my words");

@@ -6,7 +6,7 @@ import { readConversation, transcriptOf } from "./place.ts";
 import { readSession, type Session } from "./registry.ts";
 import { eventsFrom, spoolOf } from "./spool.ts";
 import { parse } from "./transcript.ts";
-import { answered, followTurns, isComplete, type Turn } from "./turns.ts";
+import { answered, followTurns, isComplete, type Turn, cutOff } from "./turns.ts";
 import { uuidOf } from "./uuid.ts";
 
 /** How far back a conversation is read at first; what comes later is read as it comes. */
@@ -53,7 +53,7 @@ function endOf(turn: Turn, session: Session | undefined, desk: Desk): Trace["end
     return answered({ ...turn, text: last.last_assistant_message });
   if (turn.prompt !== undefined && last?.hook_event_name === "StopFailure")
     return { kind: "broken", why: last.last_assistant_message ?? last.error ?? "the request failed" };
-  return { kind: "broken", why: "Claude Code ended before it had answered" };
+  return cutOff;
 }
 
 const living = (session: Session | undefined): Session | undefined =>

@@ -53,7 +53,7 @@ export function followTurns(): Turns {
     // Several that waited are read in one breath: nothing was said between them.
     const joins = turn !== undefined && turn.end === undefined && turn.has.every((one) => !one.acted);
     if (!joins && turn?.end === undefined && turn !== undefined) {
-      turn.end = isComplete(turn) ? answered(turn) : { kind: "broken", why: cutOff };
+      turn.end = isComplete(turn) ? answered(turn) : cutOff;
     }
     if (!joins || turn === undefined) {
       turn = { prompt: row.promptId, has: [], lastAt: 0, text: "", answer: undefined, stop: undefined };
@@ -71,7 +71,7 @@ export function followTurns(): Turns {
     }
     // What a resumed Claude Code puts where a killed one had left the answer open.
     if (row.message?.model === "<synthetic>") {
-      to.end ??= { kind: "broken", why: cutOff };
+      to.end ??= cutOff;
       return;
     }
     delete to.end; // it goes on after all: a hook of the person's had an objection, or a failure was mended
@@ -108,7 +108,7 @@ export function followTurns(): Turns {
   };
 }
 
-const cutOff = "Claude Code ended before it had answered";
+export const cutOff = { kind: "broken", cut: true, why: "Claude Code ended before it had answered" } as const;
 
 /** True where the model has said all that it had to say, though nobody wrote down that the turn is over. */
 export const isComplete = ({ has, stop }: Turn): boolean =>

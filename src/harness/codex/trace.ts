@@ -30,7 +30,7 @@ export function traceOf({ place }: Desk, ids: readonly string[]): Map<string, Tr
   return found;
 }
 
-const cutOff = { kind: "broken", why: "Codex ended before it had answered" } as const;
+const cutOff = { kind: "broken", cut: true, why: "Codex ended before it had answered" } as const;
 
 /** Whether the server that began a turn still runs; nothing says so in the record of a turn that was cut off. */
 function isOpen(turn: Turn, pid: number | undefined): boolean {

@@ -26,7 +26,7 @@ export function endBy(last: Kept | undefined, text: string): End {
     case "error":
       return { kind: "broken", why: last.errorMessage ?? "the request failed" };
     case undefined:
-      return { kind: "broken", why: "Pi ended before it had answered" };
+      return { kind: "broken", cut: true, why: "Pi ended before it had answered" };
     default:
       return { kind: "broken", why: "interrupted" }; // aborted, or broken off between a tool and the next answer
   }

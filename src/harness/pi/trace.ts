@@ -69,7 +69,11 @@ function learn(known: Map<string, Known>, text: string): void {
       one.trace = { ...one.trace, acted: true, end: { kind: "answered", text: line.text, at: line.at } };
       return;
     case "broken":
-      one.trace = { acted: false, ...one.trace, end: { kind: "broken", why: line.why } };
+      one.trace = {
+        acted: false,
+        ...one.trace,
+        end: { kind: "broken", why: line.why, ...(line.cut && { cut: true }) },
+      };
   }
 }
 

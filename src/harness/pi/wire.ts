@@ -1,3 +1,5 @@
+import type { Broken } from "../harness.ts";
+
 /** What the adapter and the extension inside Pi say to each other: JSON lines on a 0600 unix socket. */
 export type Request =
   | { type: "message"; id: string; text: string; mode: "next" | "steer" }
@@ -59,7 +61,7 @@ export type JournalLine =
   /** The model has begun to answer; then how the turn ended in which it was read. */
   | { at: number; kind: "acted"; id: string }
   | { at: number; kind: "answered"; id: string; text: string }
-  | { at: number; kind: "broken"; id: string; why: string }
+  | ({ at: number; id: string } & Broken)
   /** In Pi's own session file: Pi writes a new conversation only with its first answer. */
   | { at: number; kind: "saved"; id: string }
   | { at: number; kind: "state"; state: string; note?: string };
