@@ -7,7 +7,7 @@ import { rolldown, type Plugin } from "rolldown";
  * What every hot verb (`ps`, `send`, `start`) loads anyway: one file, since each further file costs about 1 ms.
  */
 const core =
-  /src\/(lib\/(?!become)|contract|terminal|supervisor|status|harness\/(index|pi)|roster\/cache|fleet\/(?!doctor|init|compose|verify)|cli\/(ps|print-json))/;
+  /src\/(lib\/(?!become)|contract|terminal|supervisor|status|harness\/(index|pi)|roster\/cache|fleet\/(?!doctor|init|compose|verify|wire)|cli\/(ps|print-json))/;
 
 /** Bundles the CLI (each verb a chunk of its own, loaded when called) and the extension that Pi loads. */
 /**
