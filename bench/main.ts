@@ -2,6 +2,7 @@ import { cpus, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 
 import { FleetError, exitCodes } from "../src/lib/errors.ts";
+import { measureChat } from "./chat.ts";
 import { countChildren } from "./children.ts";
 import { measureCrash } from "./crash.ts";
 import { checkBuild, layGround, type Ground } from "./ground.ts";
@@ -15,7 +16,7 @@ import { measureStartup } from "./startup.ts";
 
 /** Measures the built product against its goals, all in one run on this machine. */
 
-const sections = ["startup", "children", "memory", "crash", "mail", "real"] as const;
+const sections = ["startup", "children", "memory", "crash", "chat", "mail", "real"] as const;
 type Section = (typeof sections)[number];
 
 const sizes = [10, 100, 500];
@@ -74,10 +75,11 @@ async function measure(ground: Ground, only: readonly Section[]): Promise<Row[]>
     if (wants("startup")) rows.push(...(await measureStartup(ground, fleets)));
     if (wants("children")) rows.push(...(await countChildren(ground, fleets)));
   }
-  if (wants("memory", "crash")) {
+  if (wants("memory", "crash", "chat")) {
     const fleet = await startLiveFleet(ground, liveSize);
     if (wants("memory")) rows.push(...(await measureMemory(ground, fleet)));
     if (wants("crash")) rows.push(...(await measureCrash(ground, fleet)));
+    if (wants("chat")) rows.push(...(await measureChat(ground, fleet)));
   }
   if (wants("mail")) rows.push(...measureEnqueue(ground));
   if (wants("real")) rows.push(...(await measureRealFleet(ground)));

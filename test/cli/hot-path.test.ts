@@ -19,7 +19,7 @@ test("what `ps` and `send` load holds no YAML, no schemas, no chat and no server
   const files = [
     ...loadedBy("main.js"),
     ...loadedBy(core),
-    ...loadedBy(readdirSync(dist).find((file) => /^send-/.test(file)) ?? ""),
+    ...loadedBy(readdirSync(dist).find((file) => file.startsWith("send-")) ?? ""),
   ];
   const text = [...new Set(files)].map((file) => readFileSync(join(dist, file), "utf8")).join("\n");
   expect(text).toContain("mosaic fleet ps"); // it is the bundle that was looked at

@@ -36,10 +36,8 @@ async function setUp(runtime: Runtime, permissions = "full") {
   );
   const token = join(rig.root, "token");
   writeFileSync(token, ids.token);
-  const wired = await rig.fleet(
-    ...["connect", "add", "discord", "--url", double.url, "--guild", ids.guild, "--channel", ids.general],
-    ...["--owner", ids.owner, "--token-file", token],
-  );
+  const where = ["--url", double.url, "--guild", ids.guild, "--channel", ids.general];
+  const wired = await rig.fleet("connect", "add", "discord", ...where, "--owner", ids.owner, "--token-file", token);
   expect([wired.code, wired.err]).toEqual([0, expect.stringContaining("Kept as discord")]);
   expect((await rig.fleet("start")).code).toBe(0);
   const shown = () => double.shown(ids.general);
