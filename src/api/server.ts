@@ -3,12 +3,10 @@ import { chmodSync, rmSync } from "node:fs";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
 import { stream, streamSSE } from "hono/streaming";
-import * as z from "zod";
 
 import type { FleetControl } from "../contract/command.ts";
 import type { ConsoleDoor } from "../contract/console.ts";
 import { exitCodes, FleetError, type FaultCode } from "../lib/errors.ts";
-import { CommandInput } from "./command-input.ts";
 
 /** What the API gives access to. */
 export interface Offered {
@@ -40,18 +38,14 @@ function faultOf(error: unknown): { code: string; message: string; hint: string 
   return { code: "fault", message: "an unexpected fault; see: mosaic fleet logs", hint: null, exit: 1 };
 }
 
-const SaidInput = z.object({ id: z.string().min(1).max(100), text: z.string().max(1024 * 1024) });
-const ChoiceInput = z.object({
-  id: z.string().min(1).max(100),
-  message: z.string().max(200),
-  choice: z.string().max(100),
-});
+/** Loaded with the first request that says something: schemas are a quarter of the daemon's memory. */
+const inputs = () => import("./inputs.ts");
 
 /** The local API's routes (docs/api.md). Whoever reaches the socket is the person of this machine; nobody else can. */
 export function routes(offered: Offered): Hono {
   const app = new Hono();
   app.onError((error, context) => {
-    const bad = error instanceof z.ZodError || error instanceof SyntaxError;
+    const bad = isBadInput(error) || error instanceof SyntaxError;
     const known = bad ? new FleetError("usage", `This is no request of ours: ${wordsOf(error)}.`) : error;
     if (!(known instanceof FleetError)) offered.onFault(error);
     const status = known instanceof FleetError ? httpCodes[known.code] : 500;
@@ -76,7 +70,7 @@ export function routes(offered: Offered): Hono {
     }),
   );
   app.post("/v1/commands", async (context) => {
-    const command = CommandInput.parse(await context.req.json());
+    const command = (await inputs()).CommandInput.parse(await context.req.json());
     context.header("content-type", "application/x-ndjson");
     // Progress as it comes, then one last line: the outcome, or the error.
     return stream(context, async (lines) => {
@@ -99,18 +93,22 @@ export function routes(offered: Offered): Hono {
     }),
   );
   app.post("/v1/console/lines", async (context) => {
-    await offered.console.say(SaidInput.parse(await context.req.json()));
+    await offered.console.say((await inputs()).SaidInput.parse(await context.req.json()));
     return context.json({ kept: true });
   });
   app.post("/v1/console/choices", async (context) => {
-    await offered.console.choose(ChoiceInput.parse(await context.req.json()));
+    await offered.console.choose((await inputs()).ChoiceInput.parse(await context.req.json()));
     return context.json({ kept: true });
   });
   return app;
 }
 
+/** As zod says it, which is not loaded for this. */
+const isBadInput = (error: Error): error is Error & { issues: { path: PropertyKey[]; message: string }[] } =>
+  "issues" in error && Array.isArray(error.issues);
+
 const wordsOf = (error: Error): string =>
-  error instanceof z.ZodError
+  isBadInput(error)
     ? error.issues.map((issue) => `${issue.path.join(".") || "body"}: ${issue.message}`).join("; ")
     : "it is not JSON";
 

@@ -1,88 +1,10 @@
-import { join } from "node:path";
-
 import fc from "fast-check";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 
-import { scratchFolder } from "../../test/scratch.ts";
+import { Killed, setUp } from "../../test/mail/pretended.ts";
 import type { Trace } from "../harness/harness.ts";
-import { FleetError } from "../lib/errors.ts";
 import { accept } from "./accept.ts";
-import { deliver, type Door, type Gate } from "./deliver.ts";
-import type { Draft } from "./letter.ts";
-import { openStore } from "./store.ts";
-
-class Killed extends Error {}
-
-/**
- * A harness that behaves as the real ones do: it remembers ids, has a queue in its memory that dies with it, and a
- * transcript that does not. `fault` happens at the next call.
- */
-class FakeHarness {
-  run = 1;
-  gate: Gate | undefined;
-  busy = false;
-  memory: { id: string; text: string }[] = [];
-  transcript: { id: string; text: string }[] = [];
-  ended = new Map<string, Trace["end"]>();
-  fault: "killed-before" | "killed-after" | "refuses" | "never" | "gone" | undefined;
-  interrupted = 0;
-  revived = false;
-  modes: string[] = [];
-
-  door(): Door {
-    return {
-      gate: async () => this.gate ?? { open: true, process: `run-${this.run}` },
-      submit: async ({ id, text, mode }) => {
-        const { fault } = this;
-        this.modes.push(mode);
-        this.fault = undefined;
-        if (fault === "killed-before") throw new Killed();
-        if (fault === "never") throw new FleetError("usage", "this text cannot be typed");
-        if (fault === "refuses") throw new FleetError("conflict", "it does not take messages now");
-        if (fault === "gone") throw new FleetError("unreachable", "it is not running");
-        const state = this.#take(id, text);
-        if (fault === "killed-after") throw new Killed();
-        return { id, state, by: "fake" };
-      },
-      trace: async (ids) => {
-        const known = this.transcript.filter((one) => ids.includes(one.id));
-        return new Map(known.map(({ id }) => [id, { acted: false, end: this.ended.get(id) } as Trace]));
-      },
-      interrupt: async () => void this.interrupted++,
-      revived: this.revived ? `run-${this.run}` : undefined,
-    };
-  }
-
-  #take(id: string, text: string): "delivered" | "queued" {
-    if (this.transcript.some((one) => one.id === id)) return "delivered";
-    if (!this.busy) this.transcript.push({ id, text });
-    else if (!this.memory.some((one) => one.id === id)) this.memory.push({ id, text });
-    return this.busy ? "queued" : "delivered";
-  }
-
-  turnEnds(): void {
-    this.busy = false;
-    this.transcript.push(...this.memory.splice(0));
-  }
-
-  dies(): void {
-    this.memory = [];
-    this.busy = false;
-    this.run++;
-  }
-}
-
-function setUp() {
-  const store = openStore(join(scratchFolder("mail"), "fleet.db"));
-  onTestFinished(() => store.close());
-  const harness = new FakeHarness();
-  let now = 1_000;
-  const say = (body: string, draft: Partial<Draft> = {}) =>
-    accept(store, { to: "co", from: { kind: "person", name: "me" }, mode: "next", body, ...draft }, now);
-  const pump = () => deliver(store, "co", harness.door(), () => now);
-  const bodies = () => harness.transcript.map((one) => one.text);
-  return { store, harness, say, pump, bodies, later: (ms: number) => (now += ms) };
-}
+import { deliver, type Door } from "./deliver.ts";
 
 test("what is accepted is delivered once, in order, and its turn's text is its answer", async () => {
   const { store, harness, say, pump, bodies } = setUp();
@@ -398,56 +320,4 @@ test("whatever dies when: each message arrives exactly once, byte for byte, each
     }),
     { numRuns: 60 },
   );
-});
-
-const cut: Trace["end"] = { kind: "broken", cut: true, why: "it ended before it had answered" };
-
-/** One message whose turn was cut off by its process's death; the next process is there. */
-async function cutOff(options: { revived: boolean; end?: Trace["end"] }) {
-  const rig = setUp();
-  const { id } = rig.say("the task");
-  await rig.pump();
-  rig.harness.ended.set(id, options.end ?? cut);
-  rig.harness.run++;
-  rig.harness.revived = options.revived;
-  await rig.pump();
-  return { ...rig, id, letters: () => rig.store.list({ last: 10 }) };
-}
-
-test("a turn that a crash cut off is taken up again, once, and what it then says is the answer", async () => {
-  const { id, harness, letters, pump: look, store } = await cutOff({ revived: true });
-  expect(letters()).toMatchObject([
-    { id, state: "acted", reason: "it ended before it had answered" },
-    {
-      id: `${id}-again`,
-      state: "delivered",
-      from: { kind: "system" },
-      body: expect.stringContaining(`message ${id}.`),
-    },
-  ]);
-  await look();
-  expect(letters()).toHaveLength(2);
-  harness.ended.set(`${id}-again`, { kind: "answered", text: "done after all", at: 5 });
-  await look();
-  await look();
-  expect(store.find(id)).toMatchObject({ state: "answered", answer: "done after all", answeredAt: 5, closed: true });
-  expect(letters()).toHaveLength(2);
-});
-
-test.for([
-  ["by a person who then started it", { revived: false }],
-  ["by an interruption", { revived: true, end: { kind: "broken", why: "interrupted" } }],
-] as const)("a turn that was ended %s is left alone", async ([, options]) => {
-  const { letters } = await cutOff(options);
-  expect(letters()).toHaveLength(1);
-});
-
-test("an agent that dies of a message does not get it for ever", async () => {
-  const { id, harness, letters, pump: look } = await cutOff({ revived: true });
-  for (let at = 0; at < 6; at++) {
-    for (const letter of letters()) harness.ended.set(letter.id, cut);
-    harness.run++;
-    await look();
-  }
-  expect(letters().map((one) => one.id)).toEqual([id, `${id}-again`, `${id}-again-again`, `${id}-again-again-again`]);
 });
