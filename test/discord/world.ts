@@ -48,6 +48,8 @@ export type Emit = (name: string, data: Record<string, unknown>) => void;
 export interface Saying {
   text: string;
   replyTo?: string | undefined;
+  /** A reply that names nobody: the "ping" is switched off. */
+  isQuiet?: boolean | undefined;
   files?: readonly { name: string; content: string; mime?: string }[] | undefined;
 }
 
@@ -122,7 +124,7 @@ export function createWorld(emit: Emit) {
   /** Says something and lets the bot hear of it; the base is where attachments will be found. */
   function say(author: User, channelId: string, saying: Saying & Partial<Message>, base: string): Message {
     const channel = channelOf(channelId);
-    const { text, replyTo, files = [], ...rest } = saying;
+    const { text, replyTo, isQuiet = false, files = [], ...rest } = saying;
     const referenced = replyTo === undefined ? undefined : messageOf(channelId, replyTo);
     const named = [...text.matchAll(/<@!?(\d+)>/g)].map(([, id]) => userOf(id ?? ""));
     const message: Message = {
@@ -133,7 +135,10 @@ export function createWorld(emit: Emit) {
       content: text,
       timestamp: new Date().toISOString(),
       edited_timestamp: null,
-      mentions: referenced === undefined || named.includes(referenced.author) ? named : [...named, referenced.author],
+      mentions:
+        referenced === undefined || isQuiet || named.includes(referenced.author)
+          ? named
+          : [...named, referenced.author],
       mention_roles: [...text.matchAll(/<@&(\d+)>/g)].map(([, id]) => id ?? ""),
       mention_everyone: false,
       attachments: files.map((file) => {

@@ -63,7 +63,9 @@ export async function backfill(
     const path = `/channels/${channel}/messages?after=${from}&limit=${pageSize}`;
     const answer = await around.ask({ method: "GET", path });
     if (answer.kind === "never") return `Channel ${channel} cannot be read. ${answer.why}`;
-    const page = (Array.isArray(answer.body) ? (answer.body as RawMessage[]) : [])
+    // Taking it for an empty page would lose what is there.
+    if (!Array.isArray(answer.body)) throw new Error("Discord's answer is no list of messages.");
+    const page = (answer.body as RawMessage[])
       .flatMap((raw) => (isSnowflake(raw.id) && BigInt(raw.id) > from ? [{ raw, id: BigInt(raw.id) }] : []))
       .toSorted((one, other) => (one.id < other.id ? -1 : 1));
     const { newest: _, ...where } = place;

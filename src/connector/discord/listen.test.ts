@@ -117,6 +117,7 @@ test("a mention, a reply to us and our role are to us; the mention is no part of
     await double.post("owner", ids.general, { text });
   }
   await double.post("owner", ids.general, { text: "again", replyTo });
+  await double.post("owner", ids.general, { text: "quietly", replyTo, isQuiet: true });
   await expect
     .poll(() => one.store.handedOn.slice(1).map((row) => [row.text, row.isToUs]), soon)
     .toEqual([
@@ -126,6 +127,7 @@ test("a mention, a reply to us and our role are to us; the mention is no part of
       [`tell <@${ids.bot}>`, true],
       ["all of you", false],
       ["again", true],
+      ["quietly", true],
     ]);
 });
 
@@ -143,10 +145,11 @@ test("only wired channels, their threads and direct messages are heard, and only
   await double.post("owner", below, { text: "below" });
   await double.post("stranger", await double.direct("stranger"), { text: "direct" });
   await one.heard("see http://example.org", "below", "direct");
-  const lookedUp = (await double.asked()).filter((asked) => asked.path === `/channels/${ids.unwired}`);
+  expect(one.logs, "nothing of it was taken for a message that cannot be read").toEqual([]);
   await double.post("owner", ids.unwired, { text: "not for us" });
   await double.post("owner", ids.general, { text: "last" });
   await one.heard("see http://example.org", "below", "direct", "last");
+  const lookedUp = (await double.asked()).filter((asked) => asked.path === `/channels/${ids.unwired}`);
   expect(lookedUp, "a channel is looked up once").toHaveLength(1);
 });
 
@@ -204,6 +207,15 @@ test("a channel that cannot be read is said to be, and the others are heard", as
   const one = listenTo({ ...wiring, channels: [ids.second, ids.general] }, ids.token);
   await one.is("degraded");
   expect(one.healths.at(-1)?.detail).toMatch(new RegExp(`${ids.second}.*Missing Access.*View Channel`));
+  await double.post("owner", ids.general, { text: "hello" });
+  await one.heard("hello");
+});
+
+test("a channel of another server is not heard, though it be wired", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo({ ...wiring, channels: [ids.foreign, ids.general] }, ids.token);
+  await one.is("degraded");
+  await double.post("owner", ids.foreign, { text: "from afar" });
   await double.post("owner", ids.general, { text: "hello" });
   await one.heard("hello");
 });
@@ -287,6 +299,23 @@ test("what was missed is fetched a hundred at a time, oldest first, and nothing 
     .filter((asked) => asked.path === `/channels/${ids.general}/messages`);
   expect(pages).toHaveLength(3);
 });
+
+test.for(["garbled", "html", "trickle", "silent", "reset"] as const)(
+  "a page that is lost on its way (%s) is asked for again",
+  async (kind) => {
+    const { double, ids, wiring } = await discordForTest();
+    const store = memoryStore(() => true);
+    const first = listenTo(wiring, ids.token, { store });
+    await first.is("up");
+    await first.stop();
+    await double.forget();
+    await double.post("owner", ids.general, { text: "missed" });
+    await double.fault({ kind, times: 2, only: `GET /api/v10/channels/${ids.general}/messages` });
+    const one = listenTo(wiring, ids.token, { store, pace: { requestMs: 200 } });
+    await one.heard("missed");
+    await one.is("up");
+  },
+);
 
 test("a channel that is wired later begins with what comes from then on", async () => {
   const { double, ids, wiring } = await discordForTest();

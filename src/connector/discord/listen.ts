@@ -9,7 +9,6 @@ import type { Ending } from "./gateway.ts";
 import { hearing } from "./hearing.ts";
 import type { Us } from "./inbound.ts";
 
-const requestMs = 20_000;
 const longestPauseMs = 3_600_000;
 /** After so many failures in a row it is no passing thing. */
 const failuresUntilDegraded = 3;
@@ -51,7 +50,7 @@ export async function listen(at: Listening): Promise<void> {
     async (ask) => {
       const waits = fullJitter(pace.baseMs, pace.capMs);
       for (;;) {
-        const answer = await rest(ask, AbortSignal.any([until, AbortSignal.timeout(requestMs)]));
+        const answer = await rest(ask, AbortSignal.any([until, AbortSignal.timeout(pace.requestMs)]));
         if (until.aborted) throw new Error("It was stopped.");
         if (answer.kind === "ok" || answer.kind === "never") return answer;
         if (openSince === undefined) trouble(answer.why);
