@@ -85,7 +85,10 @@ export function clauses(lacks: Lacks) {
 /** A rig with a store beside it, and everything that was said to people and logs; the token is looked for there. */
 export async function setUpRig(rigOf: () => Promise<Rig>) {
   const rig = await rigOf();
-  const store = memoryStore((row) => row.speaker.id === rig.owner || (row.kind === "delete" && isStored(row.id)));
+  const store = memoryStore(
+    (row) => row.speaker.id === rig.owner || (row.kind === "delete" && isStored(row.id)),
+    [rig.chat],
+  );
   const isStored = (id: string) => [...store.rows.values()].some((one) => one.id === id);
   const everything: string[] = [];
   onTestFinished(() => {

@@ -35,6 +35,7 @@ export async function startDiscordDouble(
     shuffle: 0,
     delayMs: 0,
     isFrozen: false,
+    resumeUrl: undefined,
     hangUps: 0,
   };
   let port = options.port ?? 0;
@@ -85,6 +86,7 @@ export async function startDiscordDouble(
     });
     const wss = new WebSocketServer({ noServer: true });
     next.on("upgrade", (request, socket, head) => {
+      gateway.counts.dials++;
       void thawed.then(() => wss.handleUpgrade(request, socket, head, (client) => gateway.connect(client)));
     });
     next.on("connection", (socket) => {

@@ -38,7 +38,7 @@ test("a wrong token never reaches the gateway", async () => {
 
 test("a new process resumes the session where its rows end, and fetches nothing", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await double.post("owner", ids.general, { text: "one" });
@@ -81,7 +81,7 @@ test("a row that cannot be stored comes again", async () => {
 
 test("what was missed and cannot be stored is fetched again", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await first.stop();
@@ -155,7 +155,7 @@ test("only wired channels, their threads and direct messages are heard, and only
 
 test("a slash command is text, and is answered for its sender alone once it is stored", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner) });
+  const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner, [ids.general]) });
   await one.is("up");
   const strange = await double.command("stranger", ids.general, "status", []);
   const told = await double.command("owner", ids.general, "ask", ["coder", "how is it?", 3]);
@@ -226,7 +226,7 @@ test("it can be stopped in the middle of a dial that nobody answers", async () =
   await one.is("up");
   await double.freeze();
   await double.drop();
-  await expect.poll(() => one.healths.at(-1)?.state, soon).toBe("connecting");
+  await expect.poll(async () => (await double.counts()).dials, soon).toBe(2);
   await one.stop();
   expect(one.healths.at(-1)?.state).toBe("stopped");
   // The dial fails after it was given up, and nobody may fall over that.
@@ -267,6 +267,17 @@ test.for([1000, 1001, 4000, 4007, 4008, 4009])("closed with %i, it comes back an
   await one.heard("before", "meanwhile", "after");
 });
 
+test("where nobody answers at the session's own address, it is resumed at the usual one", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.behave({ resumeUrl: "ws://127.0.0.1:1/" });
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.drop();
+  await double.post("owner", ids.general, { text: "meanwhile" });
+  await one.heard("meanwhile");
+  expect(await double.counts()).toMatchObject({ identifies: 1, resumed: 1 });
+});
+
 test("told to reconnect, it resumes", async () => {
   const { double, ids, wiring } = await discordForTest();
   const one = listenTo(wiring, ids.token);
@@ -279,7 +290,7 @@ test("told to reconnect, it resumes", async () => {
 
 test("what was missed is fetched a hundred at a time, oldest first, and nothing twice", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await first.stop();
@@ -300,11 +311,11 @@ test("what was missed is fetched a hundred at a time, oldest first, and nothing 
   expect(pages).toHaveLength(3);
 });
 
-test.for(["garbled", "html", "trickle", "silent", "reset"] as const)(
+test.for(["garbled", "html", "empty", "trickle", "silent", "reset"] as const)(
   "a page that is lost on its way (%s) is asked for again",
   async (kind) => {
     const { double, ids, wiring } = await discordForTest();
-    const store = memoryStore(() => true);
+    const store = memoryStore(() => true, [ids.general]);
     const first = listenTo(wiring, ids.token, { store });
     await first.is("up");
     await first.stop();
@@ -317,9 +328,43 @@ test.for(["garbled", "html", "trickle", "silent", "reset"] as const)(
   },
 );
 
+test("a direct chat that nobody knew of keeps its order too", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const store = memoryStore(() => true, [ids.general]);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await double.forget();
+  const direct = await double.direct("owner");
+  await double.post("owner", direct, { text: "missed" });
+  const only = `GET /api/v10/channels/${direct}/messages`;
+  await double.fault({ kind: "limit", times: 1, only, retryAfter: { body: 0.3 } });
+  const one = listenTo(wiring, ids.token, { store });
+  // While it waits for what was missed, more is said.
+  await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 429), soon).toBe(true);
+  await double.post("owner", direct, { text: "live" });
+  await expect.poll(() => store.rows.size, soon).toBe(1);
+  await one.heard("missed", "live");
+});
+
+test("where strangers wrote directly is not looked at again", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner, [ids.general]) });
+  await one.is("up");
+  const direct = await double.direct("stranger");
+  await double.post("stranger", direct, { text: "psst" });
+  await double.post("owner", ids.general, { text: "before" });
+  await one.heard("before");
+  await double.forget();
+  await double.drop();
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("before", "after");
+  expect((await double.asked()).filter((asked) => asked.path.includes(direct))).toEqual([]);
+});
+
 test("a channel that is wired later begins with what comes from then on", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await first.stop();
