@@ -76,6 +76,8 @@ export function createControls({ world, mood, gateway, routes, faults, asked, po
     unfurl: async (channel: string, id: string): Promise<void> =>
       void world.change(channel, id, { embeds: [{ type: "link" }] }),
     remove: async (channel: string, id: string): Promise<void> => world.remove(channel, id),
+    /** Takes many away at once, as a moderator does. */
+    purge: async (channel: string, all: readonly string[]): Promise<void> => world.purge(channel, all),
     press: async (by: Person, channel: string, message: string, choice: string): Promise<string> =>
       interact(3, by, channel, {
         message: world.messageOf(channel, message),

@@ -185,18 +185,15 @@ export function createWorld(emit: Emit) {
     return message;
   }
 
-  function remove(channelId: string, id: string): void {
-    const channel = channelOf(channelId);
-    messages.set(
-      channelId,
-      (messages.get(channelId) ?? []).filter((one) => one.id !== id),
-    );
-    emit("MESSAGE_DELETE", {
-      id,
-      channel_id: channelId,
-      ...(channel.guild_id !== undefined && { guild_id: channel.guild_id }),
-    });
+  /** Takes messages away, and tells of it. */
+  function take(channelId: string, gone: readonly string[], name: string, which: Record<string, unknown>): void {
+    const { guild_id } = channelOf(channelId);
+    const left = (messages.get(channelId) ?? []).filter((one) => !gone.includes(one.id));
+    messages.set(channelId, left);
+    emit(name, { ...which, channel_id: channelId, ...(guild_id !== undefined && { guild_id }) });
   }
+  const remove = (channelId: string, id: string) => take(channelId, [id], "MESSAGE_DELETE", { id });
+  const purge = (channelId: string, ids: readonly string[]) => take(channelId, ids, "MESSAGE_DELETE_BULK", { ids });
 
   return {
     newId,
@@ -221,6 +218,7 @@ export function createWorld(emit: Emit) {
     say,
     change,
     remove,
+    purge,
     heard,
   };
 }

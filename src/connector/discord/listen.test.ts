@@ -153,6 +153,19 @@ test("only wired channels, their threads and direct messages are heard, and only
   expect(lookedUp, "a channel is looked up once").toHaveLength(1);
 });
 
+test("what a moderator takes away at once is told of, one by one", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  const gone = [
+    await double.post("owner", ids.general, { text: "a" }),
+    await double.post("owner", ids.general, { text: "b" }),
+  ];
+  await double.purge(ids.general, gone);
+  await one.heard("a", "b", "", "");
+  expect(one.store.handedOn.slice(2).map((row) => [row.kind, row.id])).toEqual(gone.map((id) => ["delete", id]));
+});
+
 test("a slash command is text, and is answered for its sender alone once it is stored", async () => {
   const { double, ids, wiring } = await discordForTest();
   const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner, [ids.general]) });
