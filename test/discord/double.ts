@@ -36,6 +36,7 @@ export async function startDiscordDouble(
     delayMs: 0,
     isFrozen: false,
     resumeUrl: undefined,
+    isOnBoth: false,
     hangUps: 0,
   };
   let port = options.port ?? 0;

@@ -52,7 +52,7 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     const channel = world().channels.get(channelId);
     if (channel === undefined) return refuse(404, 10003, "Unknown Channel");
     if (channel.guild_id === undefined) return undefined;
-    if (channel.guild_id !== world().guild) return refuse(403, 50001, "Missing Access");
+    if (channel.guild_id !== world().guild) return mood.isOnBoth ? undefined : refuse(403, 50001, "Missing Access");
     const have = rights(channel.parent_id ?? channelId);
     if ((have & view) === 0n) return refuse(403, 50001, "Missing Access");
     return (have & right) === 0n ? refuse(403, 50013, "Missing Permissions") : undefined;

@@ -21,8 +21,14 @@ export async function readablePlaces(wiring: Wiring, known: Iterable<string>, as
   const newestOf = (channel: RawChannel) => channel.last_message_id ?? undefined;
   for (const id of wiring.channels) {
     const answer = await ask({ method: "GET", path: `/channels/${id}` });
-    if (answer.kind === "never") unreadable.push(`Channel ${id} cannot be read. ${answer.why}`);
-    else places.push({ chat: id, isDirect: false, newest: newestOf(answer.body as RawChannel) });
+    if (answer.kind === "never") {
+      unreadable.push(`Channel ${id} cannot be read. ${answer.why}`);
+      continue;
+    }
+    const channel = answer.body as RawChannel;
+    if (wiring.guild !== undefined && channel.guild_id !== wiring.guild) {
+      unreadable.push(`Channel ${id} is not on the server ${wiring.guild}.`);
+    } else places.push({ chat: id, isDirect: false, newest: newestOf(channel) });
   }
   if (wiring.guild !== undefined && wiring.channels.length > 0) {
     const answer = await ask({ method: "GET", path: `/guilds/${wiring.guild}/threads/active` });

@@ -28,6 +28,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   /** Chats whose order is known, so that what comes in is handed on. */
   const released = new Set<string>();
   const held = new Set<string>();
+  /** What could not be read when it was last tried. */
+  let unread: readonly string[] = [];
   /** Chats in which somebody spoke who may. */
   const seen = new Set<string>();
 
@@ -90,7 +92,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
     keep([], current?.sequence);
     for (const chat of new Set([...chats(), ...held])) release(chat);
     for (const why of unreadable) at.log("discord-unreadable", why);
-    caughtUp(unreadable);
+    unread = unreadable;
+    caughtUp(unread);
   }
 
   /** Where we begin in places where we have never been: with what comes after their newest message. */
@@ -139,7 +142,7 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
         return;
       }
       for (const chat of chats()) release(chat);
-      caughtUp([]);
+      caughtUp(unread);
     }
 
     return async ({ name, sequence, data }: Event): Promise<void> => {

@@ -224,13 +224,45 @@ test("a channel that cannot be read is said to be, and the others are heard", as
   await one.heard("hello");
 });
 
-test("a channel of another server is not heard, though it be wired", async () => {
+test.for([false, true])(
+  "a channel of another server is not heard, though it be wired (readable: %s)",
+  async (isOnBoth) => {
+    const { double, ids, wiring } = await discordForTest();
+    await double.behave({ isOnBoth });
+    const store = memoryStore(() => true, [ids.general, ids.foreign]);
+    const both = { ...wiring, channels: [ids.foreign, ids.general] };
+    const first = listenTo(both, ids.token, { store });
+    await first.is("degraded");
+    await double.post("owner", ids.foreign, { text: "from afar" });
+    await double.post("owner", ids.general, { text: "hello" });
+    await first.heard("hello");
+    await first.stop();
+    await double.forget();
+    await double.post("owner", ids.foreign, { text: "missed afar" });
+    await double.post("owner", ids.general, { text: "missed" });
+    const one = listenTo(both, ids.token, { store });
+    await one.heard("hello", "missed");
+    await one.is("degraded");
+    await double.drop();
+    await expect.poll(async () => (await double.counts()).resumed, soon).toBe(1);
+    await double.post("owner", ids.general, { text: "resumed" });
+    await one.heard("hello", "missed", "resumed");
+    expect(one.healths.at(-1), "it is still said").toMatchObject({ state: "degraded" });
+  },
+);
+
+test("an event that waits for a look-up hides no outage, and is taken after it", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const one = listenTo({ ...wiring, channels: [ids.foreign, ids.general] }, ids.token);
-  await one.is("degraded");
-  await double.post("owner", ids.foreign, { text: "from afar" });
-  await double.post("owner", ids.general, { text: "hello" });
-  await one.heard("hello");
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  const thread = await double.thread(ids.general);
+  await double.fault({ kind: "status", status: 503, times: 1_000, only: `GET /api/v10/channels/${thread}` });
+  await double.post("owner", thread, { text: "below" });
+  await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 503), soon).toBe(true);
+  await double.drop();
+  await expect.poll(async () => (await double.counts()).connections, soon).toBeGreaterThan(1);
+  await double.mend();
+  await one.heard("below");
 });
 
 test("it can be stopped in the middle of a dial that nobody answers", async () => {
@@ -324,7 +356,7 @@ test("what was missed is fetched a hundred at a time, oldest first, and nothing 
   expect(pages).toHaveLength(3);
 });
 
-test.for(["garbled", "html", "empty", "trickle", "silent", "reset"] as const)(
+test.for(["status", "garbled", "html", "empty", "trickle", "silent", "reset"] as const)(
   "a page that is lost on its way (%s) is asked for again",
   async (kind) => {
     const { double, ids, wiring } = await discordForTest();
@@ -334,7 +366,7 @@ test.for(["garbled", "html", "empty", "trickle", "silent", "reset"] as const)(
     await first.stop();
     await double.forget();
     await double.post("owner", ids.general, { text: "missed" });
-    await double.fault({ kind, times: 2, only: `GET /api/v10/channels/${ids.general}/messages` });
+    await double.fault({ kind, status: 403, times: 2, only: `GET /api/v10/channels/${ids.general}/messages` });
     const one = listenTo(wiring, ids.token, { store, pace: { requestMs: 200 } });
     await one.heard("missed");
     await one.is("up");
@@ -357,6 +389,20 @@ test("a direct chat that nobody knew of keeps its order too", async () => {
   await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 429), soon).toBe(true);
   await double.post("owner", direct, { text: "live" });
   await expect.poll(() => store.rows.size, soon).toBe(1);
+  await one.heard("missed", "live");
+});
+
+test("what is said while a lost session's gap is fetched waits for it", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.down();
+  await double.forget();
+  await double.post("owner", ids.general, { text: "missed" });
+  await double.fault({ kind: "limit", times: 1, only: "/messages", retryAfter: { body: 0.3 } });
+  await double.up();
+  await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 429), soon).toBe(true);
+  await double.post("owner", ids.general, { text: "live" });
   await one.heard("missed", "live");
 });
 

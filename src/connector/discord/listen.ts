@@ -92,6 +92,7 @@ export async function listen(at: Listening): Promise<void> {
     }
     let broken: string | undefined;
     const fail = (error: unknown) => {
+      if (until.aborted) return;
       broken ??= error instanceof Error ? error.message : "What was missed could not be fetched.";
       gone.abort();
     };
@@ -105,7 +106,16 @@ export async function listen(at: Listening): Promise<void> {
     };
     try {
       const take = hears.taker(us, ask, fail);
-      const ending = await converse({ url, token: at.token, session, pace, signal: until, take, alive });
+      const ending = await converse({
+        url,
+        token: at.token,
+        session,
+        pace,
+        signal: until,
+        take,
+        alive,
+        over: () => gone.abort(),
+      });
       return broken === undefined ? ending : { why: broken };
     } finally {
       gone.abort();
