@@ -5,6 +5,7 @@ import type { Socket } from "node:net";
 
 import { WebSocketServer } from "ws";
 
+import { pause } from "../../src/lib/wait.ts";
 import { createControls } from "./controls.ts";
 import type { Asked } from "./controls.ts";
 import { failAfter, failBefore } from "./faults.ts";
@@ -37,6 +38,7 @@ export async function startDiscordDouble(
     isFrozen: false,
     resumeUrl: undefined,
     isOnBoth: false,
+    answerAfterMs: 0,
     hangUps: 0,
   };
   let port = options.port ?? 0;
@@ -75,6 +77,7 @@ export async function startDiscordDouble(
       : { status: 401, body: { message: "401: Unauthorized", code: 0 } };
     log(reply.status);
     if (fault !== undefined) return failAfter(fault, request, response);
+    if (mood.answerAfterMs > 0) await pause(mood.answerAfterMs);
     response.writeHead(reply.status, { "content-type": "application/json" });
     response.end(reply.body === undefined ? "" : JSON.stringify(reply.body));
   }

@@ -41,6 +41,8 @@ export interface GatewayMood {
   isFrozen: boolean;
   /** Where sessions are to be resumed, where that is another address. */
   resumeUrl: string | undefined;
+  /** So long after it was done a request is answered. */
+  answerAfterMs: number;
   /** Whether the bot was invited to the other server as well. */
   isOnBoth: boolean;
   /** So many connections more end right after HELLO. */

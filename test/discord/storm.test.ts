@@ -45,6 +45,8 @@ test("killed with SIGKILL again and again while people and we talk: nothing lost
   let listener = start();
   onTestFinished(() => void listener.kill("SIGKILL"));
   await expect.poll(async () => (await double.counts()).identifies, soon).toBe(1);
+  // So that many kills fall between what was done and our hearing of it.
+  await double.behave({ answerAfterMs: 25 });
   const said: string[] = [];
   const talk = (async () => {
     for (let at = 0; at < 400; at++) {
