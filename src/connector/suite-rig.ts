@@ -61,14 +61,14 @@ export interface Rig {
   newThread(): Promise<string>;
   directChat(by: By): Promise<string>;
   shown(where?: Where): Promise<Shown[]>;
-  /** How often it was shown that we type. */
-  typed(): Promise<number>;
+  /** How often it was shown that we type; undefined where that cannot be seen. */
+  typed(): Promise<number | undefined>;
   trouble(what: Trouble, times?: number): Promise<void>;
   mend(what: "outage" | "half-open"): Promise<void>;
 }
 
 /** What this platform does not have or this server cannot do, and why. */
-export type Lacks = Partial<Record<Trouble | "threads" | "choices" | "direct", string>>;
+export type Lacks = Partial<Record<Trouble | "threads" | "choices" | "direct" | "files", string>>;
 
 /** How long a test waits for a sign. */
 export const soon = { timeout: 20_000, interval: 10 };

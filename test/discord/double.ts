@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import { WebSocketServer } from "ws";
 
 import { pause } from "../../src/lib/wait.ts";
-import { createControls } from "./controls.ts";
+import { createControls, tokenOf } from "./controls.ts";
 import type { Asked } from "./controls.ts";
 import { failAfter, failBefore } from "./faults.ts";
 import type { Fault } from "./faults.ts";
@@ -64,16 +64,18 @@ export async function startDiscordDouble(
     await thawed;
     const method = request.method ?? "GET";
     const log = (status: number) => void asked.push({ method, path: pathname.replace("/api/v10", ""), status });
-    const content = world.contents.get(pathname.replace("/api/attachments/", ""));
+    const content = world.contents.get(decodeURIComponent(pathname.replace("/api/attachments/", "")));
     if (content !== undefined)
       return void response.writeHead(200, { "content-type": content.mime }).end(content.content);
     const fault = faults.find((one) => one.times > 0 && `${method} ${pathname}`.includes(one.only ?? ""));
     if (fault !== undefined) fault.times--;
     const body = await readBody(request);
     if (fault !== undefined && failBefore(fault, request, response)) return log(response.statusCode);
-    const mayAsk = pathname.includes("/interactions/") || request.headers.authorization === `Bot ${mood.token}`;
-    const reply = mayAsk
-      ? routes.route(method, pathname.replace("/api/v10", ""), searchParams, body)
+    const given = request.headers.authorization;
+    const isBot = pathname.includes("/interactions/") || given === `Bot ${mood.token}`;
+    const who = isBot ? world.bot : Object.values(world.people).find((one) => given === tokenOf(one));
+    const reply = who
+      ? routes.route(who, method, pathname.replace("/api/v10", ""), searchParams, body)
       : { status: 401, body: { message: "401: Unauthorized", code: 0 } };
     log(reply.status);
     if (fault !== undefined) return failAfter(fault, request, response);

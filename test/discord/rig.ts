@@ -75,6 +75,8 @@ export function listenTo(
   return { store, connector, healths, logs, ended, stop, is, heard };
 }
 
+/** The mark that a reaction stands for, where it is one. */
+export const picturedMark = (picture: string): Mark[] => [pictures[picture] ?? []].flat();
 const pictures: Record<string, Mark> = { "👀": "heard", "✅": "done", "⚠️": "failed" };
 const faults: Partial<Record<string, Partial<Fault>>> = {
   limited: { kind: "limit", retryAfter: { body: 0.05, header: 0.01, reset: 0.02 } },
@@ -110,7 +112,7 @@ export async function discordRig(): Promise<Rig> {
         id: one.id,
         text: one.content,
         isOurs: one.author.id === ids.bot,
-        marks: one.reactions.flatMap((reaction) => pictures[reaction.emoji.name] ?? []),
+        marks: one.reactions.flatMap((reaction) => picturedMark(reaction.emoji.name)),
         choices: one.components.flatMap((row) => (row.components ?? []).map((button) => button.custom_id ?? "")),
         replyTo: one.message_reference?.message_id,
         files: one.attachments.map((file) => ({

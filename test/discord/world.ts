@@ -151,7 +151,7 @@ export function createWorld(emit: Emit) {
           filename: file.name,
           content_type: mime,
           size: content.length,
-          url: `${base}/attachments/${id}/${file.name}`,
+          url: `${base}/attachments/${id}/${encodeURIComponent(file.name)}`,
         };
       }),
       embeds: [],
