@@ -153,7 +153,7 @@ export function speakingSuite(kind: string, rigOf: () => Promise<Rig>, lacks: La
         writeFileSync(join(folder, "report"), "x".repeat(size));
         return {
           kind: "file",
-          key: `f${size}`,
+          key: `${rig.chat} ${size}`,
           chat: rig.chat,
           path: join(folder, "report"),
           name: "a report.txt",

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import { expect, onTestFinished, test } from "vitest";
 
 import type { Health } from "../contract/connector.ts";
@@ -143,10 +145,12 @@ export async function setUpRig(rigOf: () => Promise<Rig>) {
   };
   const texts = (kept = store.handedOn) => kept.map((row) => row.text);
   const heard = (...expected: string[]) => expect.poll(() => texts(), soon).toEqual(expected);
+  // A server of somebody else's remembers the keys of earlier runs.
+  const run = randomUUID();
   let keys = 0;
   const text = (words: string, more: Partial<Out & { kind: "text" }> = {}): Out => ({
     kind: "text",
-    key: `key ${++keys}`,
+    key: `${run} ${++keys}`,
     chat: rig.chat,
     text: words,
     ...more,
