@@ -10,7 +10,7 @@ export interface Death {
  * What a core keeps, in memory, for tests of connectors: it outlives the connectors that write to it. Each `open` is one
  * process; after its death whatever it still tries fails, as nothing that a dead process does is ever stored.
  */
-export function memoryStore(isHeard: (row: Inbound) => boolean) {
+export function memoryStore(isHeard: (row: Inbound) => boolean, configured: readonly string[] = []) {
   const rows = new Map<string, Inbound>();
   const cursors = new Map<string, string>();
   const handed = new Set<string>();
@@ -27,7 +27,7 @@ export function memoryStore(isHeard: (row: Inbound) => boolean) {
   }
 
   function open(death?: Death) {
-    const released = new Set<string>();
+    const held = new Set([...configured, ...[...rows.values()].map((row) => row.chat)]);
     let isDead = false;
     let admissions = 0;
     let tellDead: () => void = () => {};
@@ -54,17 +54,17 @@ export function memoryStore(isHeard: (row: Inbound) => boolean) {
         if (cursor !== undefined) cursors.set(cursor.key, cursor.value);
         if (isLast) kill();
         live();
-        handOn(batch.filter((row, at) => verdicts[at] === "new" && released.has(row.chat)));
+        handOn(batch.filter((row, at) => verdicts[at] === "new" && !held.has(row.chat)));
         return verdicts;
       },
       cursor: (key) => cursors.get(key),
       hold: (chat) => {
         live();
-        released.delete(chat);
+        held.add(chat);
       },
       release: (chat) => {
         live();
-        released.add(chat);
+        held.delete(chat);
         handOn([...rows.values()].filter((row) => row.chat === chat));
       },
       known: () => {

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import { expect, onTestFinished, test } from "vitest";
 
 import type { Health } from "../contract/connector.ts";
@@ -61,14 +63,14 @@ export interface Rig {
   newThread(): Promise<string>;
   directChat(by: By): Promise<string>;
   shown(where?: Where): Promise<Shown[]>;
-  /** How often it was shown that we type. */
-  typed(): Promise<number>;
+  /** How often it was shown that we type; undefined where that cannot be seen. */
+  typed(): Promise<number | undefined>;
   trouble(what: Trouble, times?: number): Promise<void>;
   mend(what: "outage" | "half-open"): Promise<void>;
 }
 
 /** What this platform does not have or this server cannot do, and why. */
-export type Lacks = Partial<Record<Trouble | "threads" | "choices" | "direct", string>>;
+export type Lacks = Partial<Record<Trouble | "threads" | "choices" | "direct" | "files", string>>;
 
 /** How long a test waits for a sign. */
 export const soon = { timeout: 20_000, interval: 10 };
@@ -85,7 +87,10 @@ export function clauses(lacks: Lacks) {
 /** A rig with a store beside it, and everything that was said to people and logs; the token is looked for there. */
 export async function setUpRig(rigOf: () => Promise<Rig>) {
   const rig = await rigOf();
-  const store = memoryStore((row) => row.speaker.id === rig.owner || (row.kind === "delete" && isStored(row.id)));
+  const store = memoryStore(
+    (row) => row.speaker.id === rig.owner || (row.kind === "delete" && isStored(row.id)),
+    [rig.chat],
+  );
   const isStored = (id: string) => [...store.rows.values()].some((one) => one.id === id);
   const everything: string[] = [];
   onTestFinished(() => {
@@ -140,10 +145,12 @@ export async function setUpRig(rigOf: () => Promise<Rig>) {
   };
   const texts = (kept = store.handedOn) => kept.map((row) => row.text);
   const heard = (...expected: string[]) => expect.poll(() => texts(), soon).toEqual(expected);
+  // A server of somebody else's remembers the keys of earlier runs.
+  const run = randomUUID();
   let keys = 0;
   const text = (words: string, more: Partial<Out & { kind: "text" }> = {}): Out => ({
     kind: "text",
-    key: `key ${++keys}`,
+    key: `${run} ${++keys}`,
     chat: rig.chat,
     text: words,
     ...more,

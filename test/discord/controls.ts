@@ -1,7 +1,7 @@
 import type { Fault } from "./faults.ts";
 import type { createGateway, GatewayMood } from "./gateway.ts";
 import type { createRoutes } from "./routes.ts";
-import type { Message, Saying, World } from "./world.ts";
+import type { Message, Saying, User, World } from "./world.ts";
 
 /** A request that the bot made, for a test to count. */
 export interface Asked {
@@ -9,6 +9,8 @@ export interface Asked {
   path: string;
   status: number;
 }
+/** By which a person speaks over REST, as a client of theirs would. */
+export const tokenOf = (person: User): string => `person-${person.id}`;
 export type Person = "owner" | "friend" | "stranger";
 
 interface Parts {
@@ -63,6 +65,8 @@ export function createControls({ world, mood, gateway, routes, faults, asked, po
       owner: idOf("owner"),
       friend: idOf("friend"),
       stranger: idOf("stranger"),
+      ownerToken: tokenOf(world.people.owner),
+      strangerToken: tokenOf(world.people.stranger),
     }),
 
     post: async (by: Person, channel: string, saying: Saying): Promise<string> =>
@@ -76,6 +80,8 @@ export function createControls({ world, mood, gateway, routes, faults, asked, po
     unfurl: async (channel: string, id: string): Promise<void> =>
       void world.change(channel, id, { embeds: [{ type: "link" }] }),
     remove: async (channel: string, id: string): Promise<void> => world.remove(channel, id),
+    /** Takes many away at once, as a moderator does. */
+    purge: async (channel: string, all: readonly string[]): Promise<void> => world.purge(channel, all),
     press: async (by: Person, channel: string, message: string, choice: string): Promise<string> =>
       interact(3, by, channel, {
         message: world.messageOf(channel, message),

@@ -5,7 +5,8 @@ import type { Socket } from "node:net";
 
 import { WebSocketServer } from "ws";
 
-import { createControls } from "./controls.ts";
+import { pause } from "../../src/lib/wait.ts";
+import { createControls, tokenOf } from "./controls.ts";
 import type { Asked } from "./controls.ts";
 import { failAfter, failBefore } from "./faults.ts";
 import type { Fault } from "./faults.ts";
@@ -35,6 +36,9 @@ export async function startDiscordDouble(
     shuffle: 0,
     delayMs: 0,
     isFrozen: false,
+    resumeUrl: undefined,
+    isOnBoth: false,
+    answerAfterMs: 0,
     hangUps: 0,
   };
   let port = options.port ?? 0;
@@ -60,19 +64,22 @@ export async function startDiscordDouble(
     await thawed;
     const method = request.method ?? "GET";
     const log = (status: number) => void asked.push({ method, path: pathname.replace("/api/v10", ""), status });
-    const content = world.contents.get(pathname.replace("/api/attachments/", ""));
+    const content = world.contents.get(decodeURIComponent(pathname.replace("/api/attachments/", "")));
     if (content !== undefined)
       return void response.writeHead(200, { "content-type": content.mime }).end(content.content);
     const fault = faults.find((one) => one.times > 0 && `${method} ${pathname}`.includes(one.only ?? ""));
     if (fault !== undefined) fault.times--;
     const body = await readBody(request);
     if (fault !== undefined && failBefore(fault, request, response)) return log(response.statusCode);
-    const mayAsk = pathname.includes("/interactions/") || request.headers.authorization === `Bot ${mood.token}`;
-    const reply = mayAsk
-      ? routes.route(method, pathname.replace("/api/v10", ""), searchParams, body)
+    const given = request.headers.authorization;
+    const isBot = pathname.includes("/interactions/") || given === `Bot ${mood.token}`;
+    const who = isBot ? world.bot : Object.values(world.people).find((one) => given === tokenOf(one));
+    const reply = who
+      ? routes.route(who, method, pathname.replace("/api/v10", ""), searchParams, body)
       : { status: 401, body: { message: "401: Unauthorized", code: 0 } };
     log(reply.status);
     if (fault !== undefined) return failAfter(fault, request, response);
+    if (mood.answerAfterMs > 0) await pause(mood.answerAfterMs);
     response.writeHead(reply.status, { "content-type": "application/json" });
     response.end(reply.body === undefined ? "" : JSON.stringify(reply.body));
   }
@@ -85,6 +92,7 @@ export async function startDiscordDouble(
     });
     const wss = new WebSocketServer({ noServer: true });
     next.on("upgrade", (request, socket, head) => {
+      gateway.counts.dials++;
       void thawed.then(() => wss.handleUpgrade(request, socket, head, (client) => gateway.connect(client)));
     });
     next.on("connection", (socket) => {

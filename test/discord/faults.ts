@@ -4,10 +4,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 export interface Fault {
   /**
    * `status`: an answer of that status. `limit`: 429 with these waits, in s. `reset`: the connection is cut before anything
-   * is done; `reset-after`: when it is done. `html`, `garbled`: done, and the answer is no JSON. `trickle`: a byte now and then.
+   * is done; `reset-after`: when it is done. `html`, `garbled`: done, and the answer is no JSON. `empty`: done, and the answer is an object with nothing in it. `trickle`: a byte now and then.
    * `silent`: done, and no answer ever comes. `echo`: refused, with the sender's own headers in the message.
    */
-  kind: "status" | "limit" | "reset" | "reset-after" | "html" | "garbled" | "trickle" | "silent" | "echo";
+  kind: "status" | "limit" | "reset" | "reset-after" | "html" | "garbled" | "empty" | "trickle" | "silent" | "echo";
   times: number;
   /** Only requests whose method and path contain this. */
   only?: string;
@@ -48,6 +48,7 @@ export function failBefore(fault: Fault, request: IncomingMessage, response: Ser
     case "reset-after":
     case "html":
     case "garbled":
+    case "empty":
     case "trickle":
     case "silent":
       return false;
@@ -65,6 +66,9 @@ export function failAfter(fault: Fault, request: IncomingMessage, response: Serv
       return;
     case "garbled":
       response.writeHead(200, { "content-type": "application/json" }).end('{"id": "12');
+      return;
+    case "empty":
+      response.writeHead(200, { "content-type": "application/json" }).end("{}");
       return;
     case "trickle": {
       response.writeHead(200, { "content-type": "application/json" });

@@ -39,6 +39,12 @@ export interface GatewayMood {
   delayMs: number;
   /** Answers nothing and sends nothing, but keeps the connection: a half-open one. */
   isFrozen: boolean;
+  /** Where sessions are to be resumed, where that is another address. */
+  resumeUrl: string | undefined;
+  /** So long after it was done a request is answered. */
+  answerAfterMs: number;
+  /** Whether the bot was invited to the other server as well. */
+  isOnBoth: boolean;
   /** So many connections more end right after HELLO. */
   hangUps: number;
 }
@@ -46,7 +52,7 @@ export interface GatewayMood {
 export function createGateway(world: () => World, url: () => string, mood: GatewayMood) {
   const sessions = new Map<string, Session>();
   const sockets = new Set<WebSocket>();
-  const counts = { identifies: 0, resumes: 0, resumed: 0, connections: 0, beats: 0 };
+  const counts = { dials: 0, identifies: 0, resumes: 0, resumed: 0, connections: 0, beats: 0 };
   /** What waits for the thaw, in order. */
   let frozen: (() => void)[] = [];
   let shuffled: { name: string; data: Record<string, unknown> }[] = [];
@@ -96,7 +102,7 @@ export function createGateway(world: () => World, url: () => string, mood: Gatew
       user: bot,
       guilds: [{ id: guild, unavailable: true }],
       session_id: session.id,
-      resume_gateway_url: url(),
+      resume_gateway_url: mood.resumeUrl ?? url(),
       application: { id: bot.id },
     });
     dispatch(session, "GUILD_CREATE", { id: guild, name: "double", roles: world().roles, threads: [] });

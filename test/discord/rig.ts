@@ -12,7 +12,7 @@ import { startDiscordDouble } from "./double.ts";
 import type { Fault } from "./faults.ts";
 
 /** Quick, so that what takes a minute at Discord takes a second here. */
-export const quick: Pace = { beatMs: 60, deadMs: 500, baseMs: 20, capMs: 150, steadyMs: 60_000 };
+export const quick: Pace = { beatMs: 60, deadMs: 2_000, requestMs: 2_000, baseMs: 20, capMs: 150, steadyMs: 60_000 };
 
 /** A double of its own for one test, and how an account is wired to it. */
 export async function discordForTest() {
@@ -42,7 +42,7 @@ export function listenTo(
   token: string,
   options: { store?: MemoryStore; pace?: Partial<Pace>; admitting?: (rows: readonly Inbound[]) => void } = {},
 ) {
-  const store = options.store ?? memoryStore(() => true);
+  const store = options.store ?? memoryStore(() => true, wiring.channels);
   const { intake } = store.open();
   const controller = new AbortController();
   const healths: Health[] = [];
@@ -75,6 +75,8 @@ export function listenTo(
   return { store, connector, healths, logs, ended, stop, is, heard };
 }
 
+/** The mark that a reaction stands for, where it is one. */
+export const picturedMark = (picture: string): Mark[] => [pictures[picture] ?? []].flat();
 const pictures: Record<string, Mark> = { "👀": "heard", "✅": "done", "⚠️": "failed" };
 const faults: Partial<Record<string, Partial<Fault>>> = {
   limited: { kind: "limit", retryAfter: { body: 0.05, header: 0.01, reset: 0.02 } },
@@ -110,7 +112,7 @@ export async function discordRig(): Promise<Rig> {
         id: one.id,
         text: one.content,
         isOurs: one.author.id === ids.bot,
-        marks: one.reactions.flatMap((reaction) => pictures[reaction.emoji.name] ?? []),
+        marks: one.reactions.flatMap((reaction) => picturedMark(reaction.emoji.name)),
         choices: one.components.flatMap((row) => (row.components ?? []).map((button) => button.custom_id ?? "")),
         replyTo: one.message_reference?.message_id,
         files: one.attachments.map((file) => ({

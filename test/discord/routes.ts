@@ -1,5 +1,5 @@
 import type { GatewayMood } from "./gateway.ts";
-import type { Component, Message, World } from "./world.ts";
+import type { Component, Message, User, World } from "./world.ts";
 
 /** What a route answers; the body is JSON where there is one. */
 export interface Reply {
@@ -14,6 +14,7 @@ export interface Body {
   allowed_mentions?: { parse?: string[] };
   message_reference?: { message_id: string; fail_if_not_exists?: boolean };
   recipient_id?: string;
+  name?: string;
   type?: number;
   data?: { content?: string; flags?: number };
   files?: { name: string; content: string; mime?: string }[];
@@ -52,7 +53,7 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     const channel = world().channels.get(channelId);
     if (channel === undefined) return refuse(404, 10003, "Unknown Channel");
     if (channel.guild_id === undefined) return undefined;
-    if (channel.guild_id !== world().guild) return refuse(403, 50001, "Missing Access");
+    if (channel.guild_id !== world().guild) return mood.isOnBoth ? undefined : refuse(403, 50001, "Missing Access");
     const have = rights(channel.parent_id ?? channelId);
     if ((have & view) === 0n) return refuse(403, 50001, "Missing Access");
     return (have & right) === 0n ? refuse(403, 50013, "Missing Permissions") : undefined;
@@ -81,7 +82,7 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
       : undefined;
   }
 
-  function create(channelId: string, body: Body): Reply {
+  function create(author: User, channelId: string, body: Body): Reply {
     const wrong = refusal(channelId, send) ?? malformed(body);
     if (wrong !== undefined) return wrong;
     if ((body.content ?? "") === "" && (body.files ?? []).length === 0)
@@ -89,14 +90,14 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     const key = body.enforce_nonce && body.nonce !== undefined ? body.nonce : undefined;
     const before = key === undefined ? undefined : nonces.get(key);
     if (before !== undefined) return { status: 200, body: before };
-    const { bot, say, messageOf } = world();
+    const { say, messageOf } = world();
     const reference = body.message_reference;
     const isThere = reference !== undefined && messageOf(channelId, reference.message_id) !== undefined;
     if (reference !== undefined && !isThere && reference.fail_if_not_exists !== false) {
       return refuse(400, 50035, "Unknown message");
     }
     const message = say(
-      bot,
+      author,
       channelId,
       {
         text: body.content ?? "",
@@ -135,11 +136,11 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     return { status: 204 };
   }
 
-  function edit(channelId: string, id: string, body: Body): Reply {
-    const { messageOf, change, bot } = world();
+  function edit(author: User, channelId: string, id: string, body: Body): Reply {
+    const { messageOf, change } = world();
     const message = messageOf(channelId, id);
     if (message === undefined) return refuse(404, 10008, "Unknown Message");
-    if (message.author.id !== bot.id) return refuse(403, 50005, "Cannot edit a message authored by another user");
+    if (message.author.id !== author.id) return refuse(403, 50005, "Cannot edit a message authored by another user");
     const wrong = malformed(body);
     if (wrong !== undefined) return wrong;
     return {
@@ -171,12 +172,12 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
   }
 
   /** One request of the API, below its version. */
-  function route(method: string, path: string, query: URLSearchParams, body: Body): Reply {
-    const { bot, guild, role, roles, channels, directWith } = world();
+  function route(who: User, method: string, path: string, query: URLSearchParams, body: Body): Reply {
+    const { addChannel, bot, guild, role, roles, channels, directWith } = world();
     const parts = path.split("/").slice(1).map(decodeURIComponent);
     const [room, id = "", what, third = "", fourth, fifth = ""] = parts;
     const key = `${method} ${[room, what, fourth].filter((one) => one !== undefined).join(" ")}`;
-    if (key === "GET users" && id === "@me") return { status: 200, body: bot };
+    if (key === "GET users" && id === "@me") return { status: 200, body: who };
     if (key === "GET gateway" && id === "bot") {
       const limit = {
         total: 1_000,
@@ -189,10 +190,12 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     if (key === "GET applications" && id === "@me") {
       return { status: 200, body: { id: bot.id, flags: mood.contentAllowed ? 1 << 19 : 0 } };
     }
-    if (key === "POST users channels") return { status: 200, body: directWith(body.recipient_id ?? "") };
+    if (key === "POST users channels")
+      return { status: 200, body: directWith(who === bot ? (body.recipient_id ?? "") : who.id) };
     if (room === "guilds") {
       if (id !== guild) return refuse(404, 10004, "Unknown Guild");
       if (key === "GET guilds") return { status: 200, body: { id: guild, name: "double", owner_id: "1", roles } };
+      if (key === "POST guilds channels") return { status: 201, body: addChannel({ name: body.name ?? "", guild }) };
       if (key === "GET guilds members" && third === bot.id) return { status: 200, body: { user: bot, roles: [role] } };
       if (key === "GET guilds threads") {
         return { status: 200, body: { threads: [...channels.values()].filter((one) => one.type === 11), members: [] } };
@@ -200,8 +203,15 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     }
     if (key === "GET channels") return lookUp(id);
     if (key === "GET channels messages" && third === "") return page(id, query);
-    if (key === "POST channels messages" && third === "") return create(id, body);
-    if (key === "PATCH channels messages") return edit(id, third, body);
+    if (key === "POST channels messages" && third === "") return create(who, id, body);
+    if (key === "PATCH channels messages") return edit(who, id, third, body);
+    if (key === "DELETE channels messages") {
+      world().remove(id, third);
+      return { status: 204 };
+    }
+    if (key === "POST channels threads") {
+      return { status: 201, body: addChannel({ name: body.name ?? "", type: 11, guild, parent: id }) };
+    }
     if (key === "PUT channels messages reactions") return react(id, third, fifth);
     if (key === "POST channels typing") {
       typings.push(id);

@@ -48,6 +48,8 @@ export type Emit = (name: string, data: Record<string, unknown>) => void;
 export interface Saying {
   text: string;
   replyTo?: string | undefined;
+  /** A reply that names nobody: the "ping" is switched off. */
+  isQuiet?: boolean | undefined;
   files?: readonly { name: string; content: string; mime?: string }[] | undefined;
 }
 
@@ -122,7 +124,7 @@ export function createWorld(emit: Emit) {
   /** Says something and lets the bot hear of it; the base is where attachments will be found. */
   function say(author: User, channelId: string, saying: Saying & Partial<Message>, base: string): Message {
     const channel = channelOf(channelId);
-    const { text, replyTo, files = [], ...rest } = saying;
+    const { text, replyTo, isQuiet = false, files = [], ...rest } = saying;
     const referenced = replyTo === undefined ? undefined : messageOf(channelId, replyTo);
     const named = [...text.matchAll(/<@!?(\d+)>/g)].map(([, id]) => userOf(id ?? ""));
     const message: Message = {
@@ -133,7 +135,10 @@ export function createWorld(emit: Emit) {
       content: text,
       timestamp: new Date().toISOString(),
       edited_timestamp: null,
-      mentions: referenced === undefined || named.includes(referenced.author) ? named : [...named, referenced.author],
+      mentions:
+        referenced === undefined || isQuiet || named.includes(referenced.author)
+          ? named
+          : [...named, referenced.author],
       mention_roles: [...text.matchAll(/<@&(\d+)>/g)].map(([, id]) => id ?? ""),
       mention_everyone: false,
       attachments: files.map((file) => {
@@ -146,7 +151,7 @@ export function createWorld(emit: Emit) {
           filename: file.name,
           content_type: mime,
           size: content.length,
-          url: `${base}/attachments/${id}/${file.name}`,
+          url: `${base}/attachments/${id}/${encodeURIComponent(file.name)}`,
         };
       }),
       embeds: [],
@@ -180,18 +185,15 @@ export function createWorld(emit: Emit) {
     return message;
   }
 
-  function remove(channelId: string, id: string): void {
-    const channel = channelOf(channelId);
-    messages.set(
-      channelId,
-      (messages.get(channelId) ?? []).filter((one) => one.id !== id),
-    );
-    emit("MESSAGE_DELETE", {
-      id,
-      channel_id: channelId,
-      ...(channel.guild_id !== undefined && { guild_id: channel.guild_id }),
-    });
+  /** Takes messages away, and tells of it. */
+  function take(channelId: string, gone: readonly string[], name: string, which: Record<string, unknown>): void {
+    const { guild_id } = channelOf(channelId);
+    const left = (messages.get(channelId) ?? []).filter((one) => !gone.includes(one.id));
+    messages.set(channelId, left);
+    emit(name, { ...which, channel_id: channelId, ...(guild_id !== undefined && { guild_id }) });
   }
+  const remove = (channelId: string, id: string) => take(channelId, [id], "MESSAGE_DELETE", { id });
+  const purge = (channelId: string, ids: readonly string[]) => take(channelId, ids, "MESSAGE_DELETE_BULK", { ids });
 
   return {
     newId,
@@ -216,6 +218,7 @@ export function createWorld(emit: Emit) {
     say,
     change,
     remove,
+    purge,
     heard,
   };
 }

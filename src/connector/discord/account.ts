@@ -7,6 +7,8 @@ export interface Pace {
   beatMs: number;
   /** Without any proof of life for so long, a connection is dead. */
   deadMs: number;
+  /** Within so long a request must be answered. */
+  requestMs: number;
   baseMs: number;
   capMs: number;
   /** A connection that lasted so long was a good one: the waits begin anew. */
@@ -16,6 +18,7 @@ export interface Pace {
 export const usualPace: Pace = {
   beatMs: 10_000,
   deadMs: 25_000,
+  requestMs: 20_000,
   baseMs: 1_000,
   capMs: 60_000,
   steadyMs: 60_000,

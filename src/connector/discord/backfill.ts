@@ -21,8 +21,14 @@ export async function readablePlaces(wiring: Wiring, known: Iterable<string>, as
   const newestOf = (channel: RawChannel) => channel.last_message_id ?? undefined;
   for (const id of wiring.channels) {
     const answer = await ask({ method: "GET", path: `/channels/${id}` });
-    if (answer.kind === "never") unreadable.push(`Channel ${id} cannot be read. ${answer.why}`);
-    else places.push({ chat: id, isDirect: false, newest: newestOf(answer.body as RawChannel) });
+    if (answer.kind === "never") {
+      unreadable.push(`Channel ${id} cannot be read. ${answer.why}`);
+      continue;
+    }
+    const channel = answer.body as RawChannel;
+    if (wiring.guild !== undefined && channel.guild_id !== wiring.guild) {
+      unreadable.push(`Channel ${id} is not on the server ${wiring.guild}.`);
+    } else places.push({ chat: id, isDirect: false, newest: newestOf(channel) });
   }
   if (wiring.guild !== undefined && wiring.channels.length > 0) {
     const answer = await ask({ method: "GET", path: `/guilds/${wiring.guild}/threads/active` });
@@ -63,7 +69,9 @@ export async function backfill(
     const path = `/channels/${channel}/messages?after=${from}&limit=${pageSize}`;
     const answer = await around.ask({ method: "GET", path });
     if (answer.kind === "never") return `Channel ${channel} cannot be read. ${answer.why}`;
-    const page = (Array.isArray(answer.body) ? (answer.body as RawMessage[]) : [])
+    // Taking it for an empty page would lose what is there.
+    if (!Array.isArray(answer.body)) throw new Error("Discord's answer is no list of messages.");
+    const page = (answer.body as RawMessage[])
       .flatMap((raw) => (isSnowflake(raw.id) && BigInt(raw.id) > from ? [{ raw, id: BigInt(raw.id) }] : []))
       .toSorted((one, other) => (one.id < other.id ? -1 : 1));
     const { newest: _, ...where } = place;

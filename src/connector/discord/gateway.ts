@@ -29,6 +29,8 @@ export interface Call {
   take(event: Event): Promise<void>;
   /** The gateway has just proved that it lives. */
   alive(): void;
+  /** The connection is over; what is still being taken should hurry. */
+  over(): void;
 }
 
 /** Why a connection is over. */
@@ -110,7 +112,8 @@ export function converse(call: Call): Promise<Ending> {
       const close = () => void shard.destroy({ code: 4200, reason: "over" }).catch(() => {});
       if (greeted) close();
       else shard.once(WebSocketShardEvents.Hello, () => setImmediate(close));
-      // What was heard before the end is still stored, so that no event is taken twice at once.
+      call.over();
+      // One event at a time, also across connections.
       void work.then(() => resolve({ ...ending, sessionLost: ending.sessionLost ?? refused }));
     };
     const hangUp = () => end({ why: "stopped" });

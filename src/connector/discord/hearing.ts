@@ -3,7 +3,7 @@ import type { Listening } from "./account.ts";
 import { backfill, readablePlaces } from "./backfill.ts";
 import type { Patient } from "./backfill.ts";
 import type { Event, Session } from "./gateway.ts";
-import { deletionOf, editOf, interactionOf, messageOf } from "./inbound.ts";
+import { deletionOf, deletionsOf, editOf, interactionOf, messageOf } from "./inbound.ts";
 import type { Place, RawInteraction, RawMessage, Us } from "./inbound.ts";
 import { placesOf } from "./places.ts";
 import type { RawChannel } from "./places.ts";
@@ -28,6 +28,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   /** Chats whose order is known, so that what comes in is handed on. */
   const released = new Set<string>();
   const held = new Set<string>();
+  /** What could not be read when it was last tried. */
+  let unread: readonly string[] = [];
   /** Chats in which somebody spoke who may. */
   const seen = new Set<string>();
 
@@ -90,7 +92,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
     keep([], current?.sequence);
     for (const chat of new Set([...chats(), ...held])) release(chat);
     for (const why of unreadable) at.log("discord-unreadable", why);
-    caughtUp(unreadable);
+    unread = unreadable;
+    caughtUp(unread);
   }
 
   /** Where we begin in places where we have never been: with what comes after their newest message. */
@@ -116,17 +119,17 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
       return answer.kind === "ok" ? (answer.body as RawChannel) : undefined;
     });
 
-    async function rowOf(name: string, data: unknown): Promise<Inbound | undefined> {
+    async function rowsOf(name: string, data: unknown): Promise<Inbound[]> {
       const read = readers.get(name);
-      if (read === undefined || typeof data !== "object" || data === null) return undefined;
+      if (read === undefined || typeof data !== "object" || data === null) return [];
       const { channel_id: channel, guild_id: guild } = data as RawMessage;
       const place = await placeOf(channel, guild);
       try {
-        return place && read(data, place, us, newest);
+        return place === undefined ? [] : [read(data, place, us, newest) ?? []].flat();
       } catch (error) {
         // It would be no better when it came again.
         at.log("discord-unreadable", `${name}: ${error instanceof Error ? error.message : "no reason"}`);
-        return undefined;
+        return [];
       }
     }
 
@@ -139,7 +142,7 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
         return;
       }
       for (const chat of chats()) release(chat);
-      caughtUp([]);
+      caughtUp(unread);
     }
 
     return async ({ name, sequence, data }: Event): Promise<void> => {
@@ -154,9 +157,9 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
         return;
       }
       if (name === "RESUMED") settle(true);
-      const row = await rowOf(name, data);
-      if (row !== undefined) {
-        const [verdict] = keep([row], sequence);
+      const rows = await rowsOf(name, data);
+      if (rows.length > 0) {
+        const [verdict] = keep(rows, sequence);
         // Only now, when it is stored, is the person told; and a stranger is told nothing.
         if (name === "INTERACTION_CREATE" && verdict !== "refused") void acknowledge(data as RawInteraction);
       }
@@ -190,9 +193,13 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   };
 }
 
-const readers = new Map<string, (data: object, place: Place, us: Us, newest: bigint) => Inbound | undefined>([
+const readers = new Map<
+  string,
+  (data: object, place: Place, us: Us, newest: bigint) => Inbound | Inbound[] | undefined
+>([
   ["MESSAGE_CREATE", (data, place, us) => messageOf(data, place, us)],
   ["MESSAGE_UPDATE", (data, place, us) => editOf(data, place, us)],
   ["MESSAGE_DELETE", (data, place, _, newest) => deletionOf(data, place, newest)],
+  ["MESSAGE_DELETE_BULK", (data, place, _, newest) => deletionsOf(data, place, newest)],
   ["INTERACTION_CREATE", (data, place, us) => interactionOf(data, place, us)],
 ]);

@@ -124,6 +124,10 @@ export function deletionOf(raw: RawMessage, place: Place, newest: bigint): Inbou
   };
 }
 
+/** Many at once, as when a moderator cleans up. */
+export const deletionsOf = (raw: { ids?: string[] }, place: Place, newest: bigint): Inbound[] =>
+  (raw.ids ?? []).flatMap((id) => deletionOf({ id }, place, newest) ?? []);
+
 /** A pressed button, or a slash command, which is text like any other. */
 export function interactionOf(raw: RawInteraction, place: Place, us: Us): Inbound | undefined {
   const user = raw.member?.user ?? raw.user;

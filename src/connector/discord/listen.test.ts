@@ -38,7 +38,7 @@ test("a wrong token never reaches the gateway", async () => {
 
 test("a new process resumes the session where its rows end, and fetches nothing", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await double.post("owner", ids.general, { text: "one" });
@@ -81,7 +81,7 @@ test("a row that cannot be stored comes again", async () => {
 
 test("what was missed and cannot be stored is fetched again", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await first.stop();
@@ -98,96 +98,6 @@ test("what was missed and cannot be stored is fetched again", async () => {
   await one.is("up");
 });
 
-test("a mention, a reply to us and our role are to us; the mention is no part of the text", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
-  const ours = await one.connector.send(
-    { kind: "text", key: "k", chat: ids.general, text: "ours" },
-    AbortSignal.timeout(5_000),
-  );
-  const replyTo = ours.kind === "sent" ? ours.ids[0] : undefined;
-  for (const text of [
-    `<@${ids.bot}> ps`,
-    `<@!${ids.bot}>, hello`,
-    ` <@&${ids.role}>: roll`,
-    `tell <@${ids.bot}>`,
-    "all of you",
-  ]) {
-    await double.post("owner", ids.general, { text });
-  }
-  await double.post("owner", ids.general, { text: "again", replyTo });
-  await expect
-    .poll(() => one.store.handedOn.slice(1).map((row) => [row.text, row.isToUs]), soon)
-    .toEqual([
-      ["ps", true],
-      ["hello", true],
-      ["roll", true],
-      [`tell <@${ids.bot}>`, true],
-      ["all of you", false],
-      ["again", true],
-    ]);
-});
-
-test("only wired channels, their threads and direct messages are heard, and only what people write", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
-  const elsewhere = await double.thread(ids.unwired);
-  const below = await double.thread(ids.general);
-  for (const channel of [ids.unwired, ids.foreign, ids.second, elsewhere])
-    await double.post("owner", channel, { text: "not for us" });
-  await double.announce("owner", ids.general, 7);
-  const id = await double.post("owner", ids.general, { text: "see http://example.org" });
-  await double.unfurl(ids.general, id);
-  await double.post("owner", below, { text: "below" });
-  await double.post("stranger", await double.direct("stranger"), { text: "direct" });
-  await one.heard("see http://example.org", "below", "direct");
-  const lookedUp = (await double.asked()).filter((asked) => asked.path === `/channels/${ids.unwired}`);
-  await double.post("owner", ids.unwired, { text: "not for us" });
-  await double.post("owner", ids.general, { text: "last" });
-  await one.heard("see http://example.org", "below", "direct", "last");
-  expect(lookedUp, "a channel is looked up once").toHaveLength(1);
-});
-
-test("a slash command is text, and is answered for its sender alone once it is stored", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner) });
-  await one.is("up");
-  const strange = await double.command("stranger", ids.general, "status", []);
-  const told = await double.command("owner", ids.general, "ask", ["coder", "how is it?", 3]);
-  await one.heard("/ask coder how is it? 3");
-  expect(one.store.handedOn[0]).toMatchObject({ kind: "message", isToUs: true, chat: ids.general });
-  await expect
-    .poll(async () => (await double.interaction(told))?.answered, soon)
-    .toMatchObject({ type: 4, content: "Heard. The answer follows here." });
-  expect((await double.interaction(strange))?.answered).toBeUndefined();
-});
-
-test("what no Discord would send ends nothing", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
-  const create = (d: unknown) => JSON.stringify({ op: 0, s: 3, t: "MESSAGE_CREATE", d });
-  const strange = { guild_id: ids.guild, channel_id: ids.general, id: "1", author: { id: "1" } };
-  for (const frame of [
-    "",
-    "null",
-    "{",
-    '"x"',
-    "[]",
-    '{"op":99}',
-    create(null),
-    create({}),
-    create({ ...strange, mentions: 7 }),
-  ]) {
-    double.raw.gateway.raw(frame);
-  }
-  await double.post("owner", ids.general, { text: "still here" });
-  await one.heard("still here");
-  expect((await double.counts()).connections).toBe(1);
-});
-
 test("where Discord allows no new session today none is asked for, until it allows one", async () => {
   const { double, ids, wiring } = await discordForTest();
   await double.behave({ identifiesLeft: 0, resetAfterMs: 50 });
@@ -198,14 +108,18 @@ test("where Discord allows no new session today none is asked for, until it allo
   await one.is("up");
 });
 
-test("a channel that cannot be read is said to be, and the others are heard", async () => {
+test("an event that waits for a look-up hides no outage, and is taken after it", async () => {
   const { double, ids, wiring } = await discordForTest();
-  await double.deny(ids.second, String(1n << 10n));
-  const one = listenTo({ ...wiring, channels: [ids.second, ids.general] }, ids.token);
-  await one.is("degraded");
-  expect(one.healths.at(-1)?.detail).toMatch(new RegExp(`${ids.second}.*Missing Access.*View Channel`));
-  await double.post("owner", ids.general, { text: "hello" });
-  await one.heard("hello");
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  const thread = await double.thread(ids.general);
+  await double.fault({ kind: "status", status: 503, times: 1_000, only: `GET /api/v10/channels/${thread}` });
+  await double.post("owner", thread, { text: "below" });
+  await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 503), soon).toBe(true);
+  await double.drop();
+  await expect.poll(async () => (await double.counts()).connections, soon).toBeGreaterThan(1);
+  await double.mend();
+  await one.heard("below");
 });
 
 test("it can be stopped in the middle of a dial that nobody answers", async () => {
@@ -214,7 +128,7 @@ test("it can be stopped in the middle of a dial that nobody answers", async () =
   await one.is("up");
   await double.freeze();
   await double.drop();
-  await expect.poll(() => one.healths.at(-1)?.state, soon).toBe("connecting");
+  await expect.poll(async () => (await double.counts()).dials, soon).toBe(2);
   await one.stop();
   expect(one.healths.at(-1)?.state).toBe("stopped");
   // The dial fails after it was given up, and nobody may fall over that.
@@ -255,6 +169,17 @@ test.for([1000, 1001, 4000, 4007, 4008, 4009])("closed with %i, it comes back an
   await one.heard("before", "meanwhile", "after");
 });
 
+test("where nobody answers at the session's own address, it is resumed at the usual one", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.behave({ resumeUrl: "ws://127.0.0.1:1/" });
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.drop();
+  await double.post("owner", ids.general, { text: "meanwhile" });
+  await one.heard("meanwhile");
+  expect(await double.counts()).toMatchObject({ identifies: 1, resumed: 1 });
+});
+
 test("told to reconnect, it resumes", async () => {
   const { double, ids, wiring } = await discordForTest();
   const one = listenTo(wiring, ids.token);
@@ -267,7 +192,7 @@ test("told to reconnect, it resumes", async () => {
 
 test("what was missed is fetched a hundred at a time, oldest first, and nothing twice", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await first.stop();
@@ -288,9 +213,74 @@ test("what was missed is fetched a hundred at a time, oldest first, and nothing 
   expect(pages).toHaveLength(3);
 });
 
+test.for(["status", "garbled", "html", "empty", "trickle", "silent", "reset"] as const)(
+  "a page that is lost on its way (%s) is asked for again",
+  async (kind) => {
+    const { double, ids, wiring } = await discordForTest();
+    const store = memoryStore(() => true, [ids.general]);
+    const first = listenTo(wiring, ids.token, { store });
+    await first.is("up");
+    await first.stop();
+    await double.forget();
+    await double.post("owner", ids.general, { text: "missed" });
+    await double.fault({ kind, status: 403, times: 2, only: `GET /api/v10/channels/${ids.general}/messages` });
+    const one = listenTo(wiring, ids.token, { store, pace: { requestMs: 200 } });
+    await one.heard("missed");
+    await one.is("up");
+  },
+);
+
+test("a direct chat that nobody knew of keeps its order too", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const store = memoryStore(() => true, [ids.general]);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await double.forget();
+  const direct = await double.direct("owner");
+  await double.post("owner", direct, { text: "missed" });
+  const only = `GET /api/v10/channels/${direct}/messages`;
+  await double.fault({ kind: "limit", times: 1, only, retryAfter: { body: 0.3 } });
+  const one = listenTo(wiring, ids.token, { store });
+  // While it waits for what was missed, more is said.
+  await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 429), soon).toBe(true);
+  await double.post("owner", direct, { text: "live" });
+  await expect.poll(() => store.rows.size, soon).toBe(1);
+  await one.heard("missed", "live");
+});
+
+test("what is said while a lost session's gap is fetched waits for it", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.down();
+  await double.forget();
+  await double.post("owner", ids.general, { text: "missed" });
+  await double.fault({ kind: "limit", times: 1, only: "/messages", retryAfter: { body: 0.3 } });
+  await double.up();
+  await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 429), soon).toBe(true);
+  await double.post("owner", ids.general, { text: "live" });
+  await one.heard("missed", "live");
+});
+
+test("where strangers wrote directly is not looked at again", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner, [ids.general]) });
+  await one.is("up");
+  const direct = await double.direct("stranger");
+  await double.post("stranger", direct, { text: "psst" });
+  await double.post("owner", ids.general, { text: "before" });
+  await one.heard("before");
+  await double.forget();
+  await double.drop();
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("before", "after");
+  expect((await double.asked()).filter((asked) => asked.path.includes(direct))).toEqual([]);
+});
+
 test("a channel that is wired later begins with what comes from then on", async () => {
   const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true);
+  const store = memoryStore(() => true, [ids.general]);
   const first = listenTo(wiring, ids.token, { store });
   await first.is("up");
   await first.stop();
@@ -305,4 +295,19 @@ test("a channel that is wired later begins with what comes from then on", async 
   await double.forget();
   await double.post("owner", ids.second, { text: "for us now" });
   await listenTo(both, ids.token, { store }).heard("missed", "for us now");
+});
+
+test("why it was closed is not overlooked while something is being fetched", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const store = memoryStore(() => true, [ids.general]);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await double.forget();
+  await double.post("owner", ids.general, { text: "missed" });
+  await double.fault({ kind: "limit", times: 1, only: "/messages", retryAfter: { body: 30 } });
+  const one = listenTo(wiring, ids.token, { store });
+  await expect.poll(async () => (await double.asked()).some((asked) => asked.status === 429), soon).toBe(true);
+  await double.drop(4014);
+  expect(await one.ended).toBeInstanceOf(FleetError);
 });

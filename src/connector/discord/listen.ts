@@ -9,7 +9,6 @@ import type { Ending } from "./gateway.ts";
 import { hearing } from "./hearing.ts";
 import type { Us } from "./inbound.ts";
 
-const requestMs = 20_000;
 const longestPauseMs = 3_600_000;
 /** After so many failures in a row it is no passing thing. */
 const failuresUntilDegraded = 3;
@@ -51,7 +50,7 @@ export async function listen(at: Listening): Promise<void> {
     async (ask) => {
       const waits = fullJitter(pace.baseMs, pace.capMs);
       for (;;) {
-        const answer = await rest(ask, AbortSignal.any([until, AbortSignal.timeout(requestMs)]));
+        const answer = await rest(ask, AbortSignal.any([until, AbortSignal.timeout(pace.requestMs)]));
         if (until.aborted) throw new Error("It was stopped.");
         if (answer.kind === "ok" || answer.kind === "never") return answer;
         if (openSince === undefined) trouble(answer.why);
@@ -93,6 +92,7 @@ export async function listen(at: Listening): Promise<void> {
     }
     let broken: string | undefined;
     const fail = (error: unknown) => {
+      if (until.aborted) return;
       broken ??= error instanceof Error ? error.message : "What was missed could not be fetched.";
       gone.abort();
     };
@@ -106,7 +106,16 @@ export async function listen(at: Listening): Promise<void> {
     };
     try {
       const take = hears.taker(us, ask, fail);
-      const ending = await converse({ url, token: at.token, session, pace, signal: until, take, alive });
+      const ending = await converse({
+        url,
+        token: at.token,
+        session,
+        pace,
+        signal: until,
+        take,
+        alive,
+        over: () => gone.abort(),
+      });
       return broken === undefined ? ending : { why: broken };
     } finally {
       gone.abort();

@@ -1,8 +1,11 @@
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
+import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
 
 import { discordForTest, quick } from "../../../test/discord/rig.ts";
+import { scratchFolder } from "../../../test/scratch.ts";
 import type { Out } from "../connector.ts";
 import { openDiscord } from "./discord.ts";
 
@@ -41,8 +44,8 @@ test("what an outcome is called follows from what may have been done", async () 
   expect(await after("status", 500)).toBe("later");
   expect(await after("status", 502)).toBe("later");
   // A proxy's or a captive portal's word is not Discord's.
-  expect(await after("status", 302)).toBe("never");
-  expect(await after("status", 403)).toBe("never");
+  expect(await after("status", 302)).toBe("later");
+  expect(await after("status", 403)).toBe("later");
   expect(await after("reset")).toBe("unknown");
   expect(await shown()).toEqual([]);
   for (const kind of ["html", "garbled", "trickle", "silent"] as const) expect(await after(kind), kind).toBe("unknown");
@@ -71,6 +74,30 @@ test("a server that quotes the token does not make us quote it", async () => {
   const sent = await send();
   expect(sent).toMatchObject({ kind: "never", why: expect.stringContaining("Bad header Bot [token]") as string });
   expect(JSON.stringify(sent)).not.toContain(ids.token);
+});
+
+test("a redirect is not followed, with or without the token", async () => {
+  const { double, ids, wiring } = await setUp();
+  const server = createServer((_, response) =>
+    response.writeHead(307, { location: `${double.url}/v10/users/@me` }).end(),
+  );
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`;
+  const connector = openDiscord({ ...wiring, url }, ids.token, quick);
+  const out = { kind: "text", key: "k", chat: ids.general, text: "x" } as const;
+  expect(await connector.send(out, AbortSignal.timeout(2_000))).toMatchObject({ kind: "later" });
+  expect(await double.asked()).toEqual([]);
+});
+
+test("a file that is too large is not even sent", async () => {
+  const { double, connector, ids } = await setUp();
+  const path = join(scratchFolder("discord"), "large");
+  writeFileSync(path, Buffer.alloc(connector.capabilities.maxFile + 1));
+  const out = { kind: "file", key: "k", chat: ids.general, path, name: "large" } as const;
+  expect(await connector.send(out, AbortSignal.timeout(2_000))).toMatchObject({ kind: "never" });
+  expect(await double.asked()).toEqual([]);
 });
 
 test("stopped before it began, nothing is sent", async () => {

@@ -7,7 +7,7 @@ import { systemCode } from "../../lib/errors.ts";
 export type Answer =
   | { kind: "ok"; body: unknown }
   | { kind: "later"; why: string; afterMs?: number | undefined }
-  | { kind: "never"; why: string; status: number; code: number | undefined }
+  | { kind: "never"; why: string; status: number }
   | { kind: "unknown"; why: string };
 
 export interface Ask {
@@ -92,18 +92,22 @@ function sortAnswer(response: Response, text: string, clean: (text: string) => s
       : { kind: "ok", body };
   }
   const refusal = (body ?? {}) as { message?: unknown; code?: unknown; errors?: unknown };
-  const code = typeof refusal.code === "number" ? refusal.code : undefined;
+  const { code } = refusal;
+  if (typeof code !== "number") {
+    // A proxy, a block, a page to log in at: it says nothing of the message.
+    return { kind: "later", why: `Something between here and Discord answered (${status}).` };
+  }
   const words = [
     typeof refusal.message === "string" ? refusal.message : `it answered ${status}`,
-    code === undefined ? "" : `(${code})`,
+    code === 0 ? "" : `(${code})`,
     firstReason(refusal.errors) ?? "",
   ];
   const said = words.filter((word) => word !== "").join(" ");
-  const remedy = code === undefined ? undefined : remedies[code];
+  const remedy = remedies[code];
   const why = clean(
     `Discord refuses: ${said}${/[.!?]$/.test(said) ? "" : "."}${remedy === undefined ? "" : ` ${remedy}`}`,
   );
-  return { kind: "never", why, status, code };
+  return { kind: "never", why, status };
 }
 
 function parse(text: string): unknown {

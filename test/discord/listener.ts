@@ -1,0 +1,49 @@
+import { appendFileSync, readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+
+import { intakeFor } from "../../src/chat/intake.ts";
+import { openLedger } from "../../src/chat/ledger.ts";
+import { openDiscord } from "../../src/connector/discord/discord.ts";
+import type { Wiring } from "../../src/contract/connector.ts";
+
+// One process that listens and speaks, to be killed at any moment: the connector on the chat's own database, and the
+// plainest core there can be. What is handed on is marked so; what was sent is noted in a file.
+const { values } = parseArgs({
+  options: {
+    database: { type: "string" },
+    wiring: { type: "string" },
+    token: { type: "string" },
+    sent: { type: "string" },
+  },
+});
+const { database = "", wiring: wired = "", token = "", sent = "" } = values;
+const wiring = JSON.parse(wired) as Wiring;
+const quick = { beatMs: 60, deadMs: 2_000, requestMs: 2_000, baseMs: 20, capMs: 150, steadyMs: 60_000 };
+const connector = openDiscord(wiring, token, quick);
+const ledger = openLedger(database);
+const never = new AbortController().signal;
+
+const handOn = () => {
+  for (const row of ledger.fresh(wiring.account)) if (!intake.isHeld(row.chat)) ledger.mark(row.seq, "done");
+};
+const intake = intakeFor(wiring.account, {
+  ledger,
+  wiring: () => wiring,
+  now: Date.now,
+  ring: () => setImmediate(handOn),
+  onStranger: () => {},
+});
+const listening = connector.run({ intake, signal: never, tell: () => {}, log: () => {} });
+
+const said = new Set(readFileSync(sent, "utf8").split("\n"));
+for (let at = 0; at < 150; at++) {
+  const key = `answer ${at}`;
+  while (!said.has(key)) {
+    const out = { kind: "text", key, chat: wiring.channels[0] ?? "", text: key } as const;
+    const became = await connector.send(out, AbortSignal.timeout(2_000));
+    if (became.kind !== "sent") continue;
+    appendFileSync(sent, `${key}\n`);
+    said.add(key);
+  }
+}
+await listening;
