@@ -33,7 +33,7 @@ try {
     say("The fleet runs until you press Ctrl-C; then everything of it is removed. Meanwhile, in another terminal:");
     const node = join(project, "node_modules", ".bin", "node");
     const line = `${node} ${join(project, "bin", "mosaic.js")} --mosaic-home ${join(stage.home, ".config", "mosaic")} fleet`;
-    for (const verb of ["attach mos", "watch coder", "ps --watch", "explain coder"])
+    for (const verb of ["chat", "attach mos", "watch coder", "ps --watch", "explain coder"])
       process.stdout.write(`  ${line} ${verb}\n`);
     await interrupted;
   }
@@ -71,7 +71,7 @@ async function play(): Promise<number> {
   typed(["fleet", "start"]);
   if (!(await startShowing())) return 1;
   if (!(await show("ps"))) return 1;
-  if (!(await show("send", "mos", "How many TypeScript files does this project have? Let coder look."))) return 1;
+  if (!(await show("chat", "How many TypeScript files does this project have? Let coder look."))) return 1;
   const limit = new Promise<undefined>((resolve) => setTimeout(resolve, 60_000, undefined).unref());
   if ((await Promise.race([answer.promise, limit])) === undefined) {
     process.stderr.write("No answer came within a minute.\n");

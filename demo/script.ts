@@ -17,7 +17,10 @@ export function scriptOf(answered: (text: string) => void): Rule[] {
   return [
     {
       when: (ask) => isAgent(ask, "mos") && isFrom(ask, "coder"),
-      steps: [(ask) => ({ say: `coder looked for you. The answer: ${lastLine(ask.lastUser)}` })],
+      steps: [
+        (ask) => run(`mosaic fleet report "coder looked for you. The answer: ${lastLine(ask.lastUser)}"`),
+        () => ({ say: "I told you in the chat." }),
+      ],
       after: ({ ask }) => answered(lastLine(ask.lastUser)),
     },
     {
@@ -38,4 +41,10 @@ export function scriptOf(answered: (text: string) => void): Rule[] {
   ];
 }
 
-const lastLine = (text: string): string => text.trimEnd().split("\n").at(-1) ?? "";
+/** The last line of what was written, out of the frame in which it came. */
+const lastLine = (text: string): string =>
+  text
+    .trimEnd()
+    .split("\n")
+    .filter((line) => !/^=== \w+ ===$/.test(line))
+    .at(-1) ?? "";

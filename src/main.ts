@@ -165,6 +165,7 @@ function makeContext(): Context {
     },
     cwd: process.cwd(),
     version: version(),
+    report: async (said) => (await import("./daemon/report.ts")).report(world, by, said),
     variable: (name) => env[name],
     connections: async () => {
       const { connectionsOf } = await import("./daemon/connections.ts");

@@ -31,7 +31,10 @@ export function putApprovals(parts: Parts, open: readonly Approval[]): void {
 }
 
 /** Where the owner is asked: the first channel of the account, else the direct chat with an owner. */
-export function ownersChat({ ledger }: Parts, { account, channels, owners }: Wiring): string | undefined {
+export function ownersChat(
+  { ledger }: Pick<Parts, "ledger">,
+  { account, channels, owners }: Wiring,
+): string | undefined {
   if (owners.length === 0) return undefined; // nobody there could answer
   return channels[0] ?? owners.map((owner) => ledger.directChat(account, owner)).find((chat) => chat !== undefined);
 }

@@ -38,6 +38,8 @@ export interface ChatSurroundings {
 export interface Chat {
   /** A message has changed, or an agent has done something. */
   ring(): void;
+  /** The chat's database was written; perhaps by another process, which has something to be said. */
+  written(): void;
   /** The roster may have changed: somebody who was let out is unheard from the next word on. */
   reread(): void;
   health(): ReadonlyMap<string, Health>;
@@ -135,6 +137,9 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
       if (around.now() - stirredAt >= lullMs) bell.ring();
       stirredAt = around.now();
       for (const one of connected.values()) one.ring();
+    },
+    written: () => {
+      if (ledger.database.hasChanged()) for (const one of connected.values()) one.ring();
     },
     reread: () => bell.ring(),
     health: () => new Map([...missing, ...[...connected].map(([name, one]) => [name, one.health()] as const)]),

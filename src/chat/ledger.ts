@@ -37,6 +37,8 @@ export interface Ledger {
   add(account: string, inbound: Inbound, standing: Standing, now: number): boolean;
   /** The message with that id, where somebody admitted has written it. */
   find(account: string, chat: string, id: string): Heard | undefined;
+  /** What became that message. */
+  ofLetter(letter: string): Heard | undefined;
   /** What was said under that id before that row. */
   before(account: string, chat: string, id: string, seq: number): Heard | undefined;
   /** What waits to be handed on, in each chat's own order. */
@@ -79,6 +81,7 @@ export function openLedger(path: string): Ledger {
     find: db.prepare(
       `SELECT ${columns} FROM heard WHERE account = ? AND chat = ? AND id = ? AND kind IN ('message', 'edit') ORDER BY seq DESC LIMIT 1`,
     ),
+    ofLetter: db.prepare(`SELECT ${columns} FROM heard WHERE letter = ?`),
     before: db.prepare(
       `SELECT ${columns} FROM heard WHERE account = ? AND chat = ? AND id = ? AND seq < ? AND kind IN ('message', 'edit') ORDER BY seq DESC LIMIT 1`,
     ),
@@ -141,6 +144,7 @@ export function openLedger(path: string): Ledger {
       return Number(changes) === 1;
     },
     find: (account, chat, id) => one(sql.find.get(account, chat, id)),
+    ofLetter: (letter) => one(sql.ofLetter.get(letter)),
     before: (account, chat, id, seq) => one(sql.before.get(account, chat, id, seq)),
     fresh: (account) => sql.fresh.all(account).map(heardOf),
     passed: (account) => sql.inState.all(account, "passed").map(heardOf),

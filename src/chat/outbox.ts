@@ -22,6 +22,8 @@ export interface Outgoing extends Target {
   attempts: number;
   dueAt: number;
   createdAt: number;
+  /** When it was tried last. */
+  changedAt: number;
   ids: readonly string[];
 }
 
@@ -112,6 +114,7 @@ function outgoingOf(row: Record<string, SQLOutputValue>): Outgoing {
     attempts: Number(row["attempts"]),
     dueAt: Number(row["due_at"]),
     createdAt: Number(row["created_at"]),
+    changedAt: Number(row["changed_at"]),
     ids: row["ids"] === null ? [] : (JSON.parse(String(row["ids"])) as string[]),
   };
 }

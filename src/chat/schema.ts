@@ -27,6 +27,7 @@ export const migrations = [
   ) STRICT;
   CREATE INDEX heard_open ON heard (account, chat, ord) WHERE state <> 'done';
   CREATE INDEX heard_order ON heard (account, chat, ord);
+  CREATE INDEX heard_letter ON heard (letter) WHERE letter IS NOT NULL;
   CREATE TABLE cursors (account TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (account, key)) STRICT;
   CREATE TABLE outbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

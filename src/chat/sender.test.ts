@@ -98,7 +98,7 @@ test("a try that was cut off by a kill is made again with the same key where tha
   const rig = setUp(village);
   rig.text("1");
   const [row] = rig.outbox.waiting("a");
-  rig.outbox.move(row?.seq ?? 0, "sending", 0);
+  rig.outbox.move(row?.seq ?? 0, "sending", rig.clock.now);
   await village.connector.send({ ...to, key: "1", kind: "text", text: "1" }, new AbortController().signal); // it got there
   rig.run();
   await settled(rig.outbox, "1");
@@ -106,7 +106,7 @@ test("a try that was cut off by a kill is made again with the same key where tha
 });
 
 test("where it could be two, it is sent again and says so, once", async () => {
-  const village = makeVillage({ idempotent: false });
+  const village = makeVillage({ idempotentMs: 0 });
   const rig = setUp(village);
   rig.text("1", "the answer");
   const [row] = rig.outbox.waiting("a");
@@ -114,6 +114,18 @@ test("where it could be two, it is sent again and says so, once", async () => {
   rig.run();
   await settled(rig.outbox, "1 again");
   expect(rig.states("1")).toEqual(["unknown"]);
+  expect(village.read()).toEqual(["(may repeat) the answer"]);
+});
+
+test("a platform that knows a key again for two minutes only is not trusted longer", async () => {
+  const village = makeVillage({ idempotentMs: 120_000 });
+  const rig = setUp(village);
+  rig.text("1", "the answer");
+  const [row] = rig.outbox.waiting("a");
+  rig.outbox.move(row?.seq ?? 0, "sending", rig.clock.now);
+  rig.clock.now += 120_000;
+  rig.run();
+  await settled(rig.outbox, "1 again");
   expect(village.read()).toEqual(["(may repeat) the answer"]);
 });
 

@@ -115,8 +115,11 @@ function waitOf({ random }: Pick<SenderParts, "random">, { attempts }: Outgoing,
 }
 
 /** Changing a message or marking it twice is the same as once. */
-const mayRepeat = ({ connector }: Pick<SenderParts, "connector">, { saying }: Outgoing): boolean =>
-  connector.capabilities.idempotent || !(saying.kind === "text" || saying.kind === "file");
+const mayRepeat = (
+  { connector, now }: Pick<SenderParts, "connector" | "now">,
+  { saying, changedAt }: Outgoing,
+): boolean =>
+  now() - changedAt < connector.capabilities.idempotentMs || !(saying.kind === "text" || saying.kind === "file");
 
 /** It may be there already and nobody can look: better twice, and said so, than not at all. */
 function repeat({ outbox, now }: Pick<SenderParts, "outbox" | "now">, { account, key, saying, ...to }: Outgoing): void {

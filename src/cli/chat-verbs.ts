@@ -96,6 +96,22 @@ export function addChatVerbs(fleet: Command, context: Context, done: (exit: numb
     .addHelpText("after", examples("connect pair revoke discord 123456789012345678"))
     .action(async (name, id) => done(await (await import("./connect.ts")).revoke(context, name, id)));
   fleet
+    .command("report")
+    .description(
+      "inside an agent: tell the person in the chat what was not asked for in this turn; done when it is kept",
+    )
+    .argument("[text...]", "what to say, or - to read it from standard input")
+    .option("--file <file>", "a file to send along (25 MB at most)")
+    .addHelpText(
+      "after",
+      examples(
+        'report "The build is green: 212 tests."',
+        "report - < summary.md",
+        "report --file diff.patch the change",
+      ),
+    )
+    .action(async (text, options) => done(await (await import("./chat.ts")).report(context, text, options)));
+  fleet
     .command("chat")
     .description("talk with the fleet in this terminal; with a text: say it and print the answer")
     .argument("[text...]", "what to say, or - to read it from standard input")

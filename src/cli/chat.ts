@@ -32,6 +32,18 @@ export async function chat(context: Context, words: readonly string[], options: 
   return converse(context, door, options);
 }
 
+/** `report`: an agent's word to the person. */
+export async function report(
+  context: Context,
+  words: readonly string[],
+  options: { file?: string | undefined },
+): Promise<number> {
+  const text = words.join(" ") === "-" ? await piped(context) : words.join(" ");
+  const { chats } = await context.report({ text, file: options.file });
+  context.err(chats === 1 ? "kept: the person gets it in the chat\n" : `kept: the person gets it in ${chats} chats\n`);
+  return 0;
+}
+
 async function piped({ stdin }: Context): Promise<string> {
   let text = "";
   for await (const part of stdin.setEncoding("utf8")) text += String(part);

@@ -28,6 +28,8 @@ export interface Context {
   serve: () => Promise<void>;
   /** What systemd's units call. */
   unit: (what: "begin" | "end", name: string) => Promise<number>;
+  /** Tells the person something in the chat, in the asker's name. */
+  report: (said: { text: string; file: string | undefined }) => Promise<{ chats: number }>;
   /** A variable of the person's environment, where a flag names one. */
   variable: (name: string) => string | undefined;
   /** The fleet's accounts at chat services. */

@@ -93,8 +93,8 @@ export interface Capabilities {
   mark: boolean;
   typing: boolean;
   choices: boolean;
-  /** The same key twice is one message, also after a crash of ours. */
-  idempotent: boolean;
+  /** For so long the same key twice is one message, also after a crash of ours; 0 where it never is. */
+  idempotentMs: number;
   /** Of one file, in bytes; 0 where it takes none. */
   maxFile: number;
   /** At least so many ms between two edits of one message. */

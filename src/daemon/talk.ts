@@ -22,7 +22,7 @@ export interface Talk extends Chat {
 }
 
 /** This machine's own chat is always there: whoever may use the socket is its owner. */
-const consoleWiring: Wiring = {
+export const consoleWiring: Wiring = {
   account: "console",
   platform: "console",
   agent: undefined,
@@ -89,10 +89,12 @@ const stirring = /\/(journal|events)\.jsonl$|\/questions\//;
 /** Every change of a message goes through its database's log. Where that cannot be watched, looking is enough. */
 function watchFleet({ home }: World, chat: Chat): { close(): void } | undefined {
   const log = `${basename(home.messages)}-wal`;
+  const written = `${basename(home.chat)}-wal`;
   const roster = basename(home.roster);
   try {
     const watcher = watch(home.fleet, (_, file) => {
       if (file === log) chat.ring();
+      if (file === written) chat.written();
       if (file === roster) chat.reread();
     });
     makeFolder(home.agents);

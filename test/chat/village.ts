@@ -74,7 +74,7 @@ export function makeVillage(capabilities: Partial<Connector["capabilities"]> = {
         mark: true,
         typing: true,
         choices: true,
-        idempotent: true,
+        idempotentMs: 120_000,
         maxFile: 1_000_000,
         editEveryMs: 0,
         ...capabilities,

@@ -43,7 +43,7 @@ export function consoleConnector(path: string, name: string, now: () => number):
       mark: true,
       typing: true,
       choices: true,
-      idempotent: true,
+      idempotentMs: Infinity,
       maxFile: 0,
       editEveryMs: 0,
     },

@@ -15,7 +15,7 @@ const capabilities: Capabilities = {
   mark: true,
   typing: true,
   choices: true,
-  idempotent: true,
+  idempotentMs: 120_000, // "a few minutes" by Discord's word
   maxFile,
   editEveryMs: 1_200,
 };
