@@ -46,5 +46,4 @@ const lastLine = (text: string): string =>
   text
     .trimEnd()
     .split("\n")
-    .filter((line) => !/^=== \w+ ===$/.test(line))
-    .at(-1) ?? "";
+    .findLast((line) => !/^=== \w+ ===$/.test(line)) ?? "";

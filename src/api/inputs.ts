@@ -49,7 +49,11 @@ export const CommandInput: { parse(input: unknown): Command } = {
 };
 
 /** A line of this machine's own chat, and a choice that was taken there. */
-export const SaidInput = z.strictObject({ id: z.string().min(1).max(100), text: z.string().max(1024 * 1024) });
+export const SaidInput = z.strictObject({
+  id: z.string().min(1).max(100),
+  text: z.string().max(1024 * 1024),
+  replyTo: z.string().max(200).optional(),
+});
 export const ChoiceInput = z.strictObject({
   id: z.string().min(1).max(100),
   message: z.string().max(200),

@@ -150,7 +150,7 @@ export function durabilitySuite(kind: string, rigOf: () => Promise<Rig>, lacks: 
       await expect.poll(() => texts().toSorted(), soon).toEqual(["a", "b", "c", "d", "e"]);
     });
 
-    test("health says when it last lived", async () => {
+    needs("liveness")("health says when it last lived", async () => {
       const { listen } = await setUp();
       const one = listen();
       await one.isUp();

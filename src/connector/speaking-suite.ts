@@ -198,7 +198,7 @@ export function speakingSuite(kind: string, rigOf: () => Promise<Rig>, lacks: La
       },
     );
 
-    needs("choices")("a press that could not be stored is not acknowledged, and comes again", async () => {
+    needs("choices", "echo")("a press that could not be stored is not acknowledged, and comes again", async () => {
       const { rig, store, listen, send, text } = await setUp();
       const dying = listen({ atAdmission: 2, isStored: false });
       await dying.isUp();

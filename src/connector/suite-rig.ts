@@ -70,7 +70,12 @@ export interface Rig {
 }
 
 /** What this platform does not have or this server cannot do, and why. */
-export type Lacks = Partial<Record<Trouble | "threads" | "choices" | "direct" | "files", string>>;
+export type Lacks = Partial<
+  Record<
+    Trouble | "threads" | "choices" | "direct" | "files" | "changes" | "strangers" | "echo" | "absence" | "liveness",
+    string
+  >
+>;
 
 /** How long a test waits for a sign. */
 export const soon = { timeout: 20_000, interval: 10 };

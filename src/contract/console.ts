@@ -18,7 +18,7 @@ export type ConsoleLine = { seq: number; at: number } & (
 /** This machine's own chat, from whichever process it is talked to. */
 export interface ConsoleDoor {
   /** Durable when it resolves; the same id is the same line. */
-  say(line: { id: string; text: string }): Promise<void>;
+  say(line: { id: string; text: string; replyTo?: string | undefined }): Promise<void>;
   /** Takes one of the choices that a line offers. */
   choose(choice: { id: string; message: string; choice: string }): Promise<void>;
   /** The last lines, oldest first, and then whatever comes, until the signal. */

@@ -3,6 +3,9 @@ import { FleetError } from "../../lib/errors.ts";
 import type { Connector, Inbound, Intake, Out, Sent } from "../connector.ts";
 import { openLines, type NewLine } from "./lines.ts";
 
+/** Of one text, in UTF-16 units. */
+const longest = 100_000;
+
 /** Its one chat, and the one who talks there: whoever may use this socket is the person of this machine. */
 export const consoleChat = "console";
 export const consoleOwner = "local";
@@ -22,7 +25,7 @@ export function consoleConnector(path: string, name: string, now: () => number):
     if (kept !== undefined) for (const tell of followers) tell(kept);
   }
 
-  function hear(what: Pick<Inbound, "id" | "kind" | "text"> & { choice?: string; revision?: string }): void {
+  function hear(what: Pick<Inbound, "id" | "kind" | "text" | "choice" | "revision" | "replyTo">): void {
     if (intake === undefined) {
       throw new FleetError("unreachable", "The chat of this machine is not up.", { hint: "mosaic fleet serve" });
     }
@@ -31,14 +34,14 @@ export function consoleConnector(path: string, name: string, now: () => number):
     lastOrder = BigInt(at) * 1_000n > lastOrder ? BigInt(at) * 1_000n : lastOrder + 1n;
     const speaker = { id: consoleOwner, name, isBot: false, isSelf: false };
     intake.admit([
-      { chat: consoleChat, order: lastOrder, at, speaker, isDirect: true, isToUs: true, files: [], ...what },
+      { chat: consoleChat, order: lastOrder, at, speaker, isDirect: false, isToUs: true, files: [], ...what },
     ]);
   }
 
   return {
     platform: "console",
     capabilities: {
-      maxText: 100_000,
+      maxText: longest,
       edit: true,
       mark: true,
       typing: true,
@@ -63,14 +66,17 @@ export function consoleConnector(path: string, name: string, now: () => number):
         for (const tell of followers) tell({ seq: lines.last(), at: now(), kind: "typing" });
         return { kind: "sent", ids: [] };
       }
+      if (out.kind === "text" && out.text.length > longest) return { kind: "never", why: "this text is too long" };
+      if (out.kind === "mark" && !lines.has(`said ${out.message}`))
+        return { kind: "never", why: "nobody has said that here" };
       put(out.key, lineOf(out));
       return { kind: "sent", ids: [out.key] };
     },
     probe: async () => ({ self: { id: "mosaic", name: "mosaic", isBot: true, isSelf: true }, warnings: [] }),
     fetch: () => Promise.reject(new FleetError("conflict", "No files are sent to this machine's own chat.")),
     door: {
-      async say({ id, text }) {
-        hear({ id, kind: "message", text });
+      async say({ id, text, replyTo }) {
+        hear({ id, kind: "message", text, replyTo });
         put(`said ${id}`, { kind: "said", id, name, text });
       },
       async choose({ id, message, choice }) {

@@ -21,6 +21,7 @@ const migrations = [
 export interface Lines {
   /** Undefined where the key is there already. */
   add(key: string, line: NewLine, now: number): ConsoleLine | undefined;
+  has(key: string): boolean;
   newest(count: number): ConsoleLine[];
   last(): number;
   /** An order that no line so far reaches. */
@@ -32,6 +33,7 @@ export function openLines(path: string): Lines {
   const sql = {
     add: db.prepare("INSERT OR IGNORE INTO lines (key, at, body) VALUES (?, ?, ?) RETURNING seq"),
     prune: db.prepare("DELETE FROM lines WHERE seq <= ?"),
+    has: db.prepare("SELECT 1 FROM lines WHERE key = ?"),
     newest: db.prepare("SELECT * FROM (SELECT * FROM lines ORDER BY seq DESC LIMIT ?) ORDER BY seq"),
     last: db.prepare("SELECT max(seq) AS seq, max(at) AS at FROM lines"),
   };
@@ -44,6 +46,7 @@ export function openLines(path: string): Lines {
         sql.prune.run(seq - most);
         return { seq, at: now, ...line };
       }),
+    has: (key) => sql.has.get(key) !== undefined,
     newest: (count) =>
       sql.newest.all(count).map((row) => ({
         seq: Number(row["seq"]),
