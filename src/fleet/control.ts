@@ -70,7 +70,9 @@ export function inProcess(
         const one = namedAgent(seen.agents, command.agent);
         requireRunning(one);
         const harness = await harnessOf(asLaunched(world, one).runtime);
-        const note = await harness.interrupt(deskOf(world, fleet, asLaunched(world, one)));
+        const desk = deskOf(world, fleet, asLaunched(world, one));
+        const note = await harness.interrupt(desk);
+        await harness.goOn?.(desk); // what waited behind that turn waits for no daemon
         return { did: "interrupt", agent: one.agent.name, note };
       }
       case "start":

@@ -60,6 +60,7 @@ async function doorOf(world: World, fleet: string, one: Observed): Promise<Door>
       submit: () => Promise.reject(),
       trace: async () => new Map(),
       interrupt: async () => {},
+      goOn: async () => {},
       revived: undefined,
     };
   }
@@ -71,6 +72,7 @@ async function doorOf(world: World, fleet: string, one: Observed): Promise<Door>
     submit: (message) => harness.submit(desk, message),
     trace: async (ids) => (await harness.trace?.(desk, ids)) ?? new Map(),
     interrupt: async () => void (await harness.interrupt(desk)),
+    goOn: async () => harness.goOn?.(desk),
   };
 }
 

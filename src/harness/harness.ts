@@ -153,6 +153,11 @@ export interface Harness {
   trace?(desk: Desk, ids: readonly string[]): Promise<ReadonlyMap<string, Trace>>;
   /** Ends the running turn; says what was done. */
   interrupt(desk: Desk): Promise<string>;
+  /**
+   * Begins what lies unread inside an idle harness: an interruption leaves it there. Does nothing in the middle of a turn.
+   * Absent where the harness goes on by itself.
+   */
+  goOn?(desk: Desk): Promise<void>;
   /** What it waits to be allowed, oldest first. Absent where the harness cannot be asked for that. */
   permissions?(desk: Desk): Promise<Permission[]>;
   /** Answers one of them, which closes the dialog in its terminal; throws where nobody waits for it any more. */

@@ -80,7 +80,7 @@ test("now ends the running turn first", async () => {
   await pump();
   say("sooner", { mode: "steer" });
   await pump();
-  expect([harness.interrupted, harness.modes]).toEqual([1, ["next", "steer"]]);
+  expect([harness.interrupted, harness.modes]).toEqual([1, ["steer", "steer"]]);
 });
 
 test("what waits in the harness's memory is not sent again while it lives, and is when that died unread", async () => {

@@ -18,6 +18,8 @@ export interface Door {
   /** What the harness's own record says of these; undefined where it keeps none. */
   trace(ids: readonly string[]): Promise<ReadonlyMap<string, Trace>>;
   interrupt(): Promise<void>;
+  /** Begins what lies unread in an idle harness. */
+  goOn(): Promise<void>;
   /** The agent's process, where it was started again after an end that nobody had asked for. */
   revived: string | undefined;
 }
@@ -41,6 +43,7 @@ const mostUrgent = 32;
  */
 export async function deliver(store: Store, to: string, door: Door, now: () => number): Promise<void> {
   await hear(store, to, door, now);
+  await goOn(store, to, door);
   for (;;) {
     const due = store.due(to, batch);
     if (due.length === 0) return;
@@ -94,7 +97,7 @@ async function submit(
     const receipt = await door.submit({
       id,
       text: frame(letter),
-      mode: mode === "now" ? "next" : mode,
+      mode: mode === "next" ? mode : "steer", // an interruption makes it go on with what waited, which this is to precede
       authority: authorityOf(letter),
     });
     const at = now();
@@ -114,6 +117,18 @@ async function submit(
     }
     store.move(id, { state: error.code === "conflict" ? "held" : "queued", reason: error.message }, now());
     return false;
+  }
+}
+
+/** An interruption, also a person's in its terminal, may leave lying inside the harness what it has not read yet. */
+async function goOn(store: Store, to: string, door: Door): Promise<void> {
+  const unread = store.handed(to).filter(({ state }) => state === "queued" || state === "delivered");
+  const gate = unread.length === 0 ? undefined : await door.gate();
+  if (gate?.open !== true || !unread.some((letter) => letter.handedTo === gate.process)) return;
+  try {
+    await door.goOn();
+  } catch (error) {
+    if (!(error instanceof FleetError)) throw error; // it is asked again at the next look
   }
 }
 

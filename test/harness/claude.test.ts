@@ -311,6 +311,26 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     expect(system).toContain("You guard the CANARY.");
   });
 
+  test("neither its role nor the code of its owner's words is on any command line, and nobody else may read them", async () => {
+    const canary = `CANARY ${crypto.randomUUID()}`; // other agents may run on this machine
+    const rig = await setUp(agentOf("mos", `, prompt: "You guard the ${canary}."`));
+    const { dir } = rig.place("mos");
+    await rig.fleet("send", "mos", "who are you");
+    await answered(rig, "mos", 1);
+    const code = readFileSync(join(dir, "warrants/code"), "utf8");
+    expect(model.asks().at(-1)?.ask.system).toContain(`the code ${code}:`);
+    for (const after of ["the start", "a restart"]) {
+      const own = markedProcesses([`MOSAIC_HOME=${rig.home.root}`, "MOSAIC_AGENT=mos"]);
+      expect([after, own]).toEqual([after, expect.arrayContaining([(await rig.agent("mos")).pid])]);
+      const lines = commandLines();
+      expect(lines.filter((line) => line.includes(code) || line.includes(canary))).toEqual([]);
+      expect(lines.some((line) => line.includes(join(dir, "briefing.txt")))).toBe(true);
+      await rig.fleet("restart", "mos");
+    }
+    expect(statSync(join(dir, "briefing.txt")).mode & 0o777).toBe(0o600);
+    expect(statSync(join(dir, "warrants/code")).mode & 0o777).toBe(0o600);
+  });
+
   test("stop lets it save, records its own exit code, and leaves no process, no socket and no temporary file", async () => {
     const rig = await setUp();
     await rig.fleet("send", "mos", "before the end");
@@ -373,3 +393,13 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     expect((await rig.fleet("tail", "co")).out).toContain('"fleet":"acme"');
   });
 });
+
+/** The command lines of all that runs on this machine. */
+const commandLines = (): string[] =>
+  readdirSync("/proc").flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) ? [readFileSync(`/proc/${name}/cmdline`, "utf8")] : [];
+    } catch {
+      return []; // gone meanwhile
+    }
+  });

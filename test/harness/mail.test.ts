@@ -2,53 +2,19 @@ import { spawnSync } from "node:child_process";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import type { Message } from "../../src/contract/message.ts";
-import { claudeEnv } from "../model/claude-home.ts";
-import { writeCodexHome } from "../model/codex-home.ts";
-import { writeOpencodeHome } from "../model/opencode-home.ts";
-import { writePiHome } from "../model/pi-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import { makeRig, rosterOf, type Rig } from "../rig.ts";
+import { isLacking, messages, runtimes, setUp as layAndStart, type Runtime } from "./four-rig.ts";
 
-const runtimes = ["claude", "pi", "codex", "opencode"] as const;
-type Runtime = (typeof runtimes)[number];
-const bins = runtimes.map((name) => process.env[`MOSAIC_TEST_${name.toUpperCase()}`] ?? "");
 let model: ScriptedModel;
 beforeAll(async () => {
   model = await startScriptedModel();
 });
 afterAll(() => model.close());
 
-/** A fleet of one agent for each harness, named after it. */
-async function setUp(names: readonly Runtime[]): Promise<Rig> {
-  const rig = makeRig({ path: bins.filter((bin) => bin !== "").join(":") });
-  writePiHome(rig.root, model.url);
-  writeCodexHome(rig.root, model.url);
-  writeOpencodeHome(rig.root, model.url);
-  const extra = {
-    claude: `, model: scripted-large, env: ${JSON.stringify(claudeEnv(model.url))}`,
-    pi: "",
-    codex: "",
-    opencode: "",
-  };
-  rig.roster(
-    rosterOf(
-      ...names.map(
-        (name, at) =>
-          `{ name: ${name}, role: ${at === 0 ? "orchestrator" : "worker"}, runtime: ${name}, workdir: ~/work${extra[name]} }`,
-      ),
-    ),
-  );
-  const started = await rig.fleet("start");
-  expect([started.code, started.err]).toEqual([0, "Next: mosaic fleet ps\n"]);
-  return rig;
-}
+const setUp = (names: readonly Runtime[]) => layAndStart(model.url, names);
 
-const messages = async (rig: Rig, ...args: string[]) =>
-  (JSON.parse((await rig.fleet(...args, "--json")).out) as { messages: Message[] }).messages;
-
-describe.skipIf(bins.includes(""))("mail, on all four harnesses for real", () => {
+describe.skipIf(isLacking)("mail, on all four harnesses for real", () => {
   test("asked by a person each answers; then every one of them writes to every other, and is answered", async () => {
     const rig = await setUp(runtimes);
     for (const name of runtimes) {

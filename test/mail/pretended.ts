@@ -48,6 +48,7 @@ class FakeHarness {
         return new Map(known.map(({ id }) => [id, { acted: false, end: this.ended.get(id) } as Trace]));
       },
       interrupt: async () => void this.interrupted++,
+      goOn: async () => {},
       revived: this.revived ? `run-${this.run}` : undefined,
     };
   }

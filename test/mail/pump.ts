@@ -40,6 +40,7 @@ const door: Door = {
     return new Map(seen.map((id): [string, Trace] => [id, { acted: true, end: { kind: "answered", text: "ok" } }]));
   },
   interrupt: async () => {},
+  goOn: async () => {},
   revived: undefined,
 };
 

@@ -76,8 +76,7 @@ export const claude: Harness = {
         "--plugin-dir",
         plugin,
         ...(hasInbox(found.version) ? ["--messaging-socket-path", place.inbox] : []),
-        "--append-system-prompt",
-        briefing(desk),
+        ...toldBy(desk, found.version),
         ...agent.args,
       ],
       env: {
@@ -210,6 +209,17 @@ export function evidenceOf(desk: Desk, conversation: Conversation, session: Sess
     ending: readEnding(transcriptOf(conversation, desk.agent.workdir)),
     event: lastEvent(spoolOf(desk), session.pid),
   };
+}
+
+/**
+ * A command line is everybody's to read, and the briefing bears the code of the owner's words: so a file of the agent's own,
+ * where there are such words to prove. A Claude Code without an inbox is typed to, and needs no code.
+ */
+function toldBy(desk: Desk, version: string | undefined): string[] {
+  if (!hasInbox(version)) return ["--append-system-prompt", briefing(desk)];
+  const file = `${desk.place.dir}/briefing.txt`;
+  writeAtomic(file, briefing(desk));
+  return ["--append-system-prompt-file", file];
 }
 
 /** What the model is told of itself: part of the system prompt, so it is kept through compaction. */

@@ -8,7 +8,7 @@ import type { Desk, Harness } from "../harness.ts";
 import { decide, waitingApprovals } from "./approvals.ts";
 import { converse, Refused, type Line } from "./channel.ts";
 import { prepareLaunch } from "./launch.ts";
-import { noteReceipt, receiptOf, whereIs } from "./receipts.ts";
+import { noteReceipt, queueOf, receiptOf, whereIs } from "./receipts.ts";
 import { lacking } from "./schema.ts";
 import { readSession } from "./session.ts";
 import { limitEnd, look, stateOf, whyOf } from "./state.ts";
@@ -97,8 +97,10 @@ export const codex: Harness = {
           if (!(error instanceof Refused)) throw error; // the turn ended meanwhile: it waits like any other
         }
       }
-      if (busy || waiting.data.length > 0) {
+      // What is to come first goes past those that an interruption left waiting; Codex goes on with them after it.
+      if (busy || (waiting.data.length > 0 && mode !== "steer")) {
         await line.call("thread/queue/add", input);
+        if (!busy) await beginQueue(line, threadId);
         return "queued" as const;
       }
       await line.call("thread/resume", { threadId, excludeTurns: true }); // so that this line is told of it
@@ -121,6 +123,15 @@ export const codex: Harness = {
       if (turn?.status !== "inProgress") return "there was nothing to interrupt";
       await line.call("turn/interrupt", { threadId, turnId: turn.id });
       return "the turn was ended";
+    });
+  },
+
+  async goOn(desk) {
+    await atServer(desk, 3_000, async (line, threadId) => {
+      const waiting = await queueOf(line, threadId);
+      // A person's own are the person's, where none of ours waits with them.
+      if (waiting.some((id) => receiptOf(desk.place.journal, id) !== undefined)) await beginQueue(line, threadId);
+      return true;
     });
   },
 
@@ -175,6 +186,13 @@ async function atServer<T>(
     hint: `mosaic fleet ${answer === "silent" ? "explain" : "start"} ${agent.name}`,
   });
 }
+
+/**
+ * An interruption leaves Codex's queue lying until somebody says otherwise. Codex takes this as one step: it refuses in the
+ * middle of a turn, also between a turn and the next, and of two who say it at once one.
+ */
+const beginQueue = (line: Line, threadId: string): Promise<unknown> =>
+  line.call("thread/queue/start", { threadId }).catch(refusedOnly);
 
 const isOurs = (item: unknown, id: string): boolean =>
   typeof item === "object" && item !== null && "clientId" in item && item.clientId === id;

@@ -31,11 +31,16 @@ interface Page<T> {
 /** How many items of a conversation are asked for at once, and how many pages back a message is looked for. */
 const [pageSize, pages] = [100, 20];
 
-/** Where Codex itself has the message of that id: waiting in its queue, or in the conversation. */
-export async function whereIs(line: Line, threadId: string, id: string): Promise<"queued" | "delivered" | undefined> {
+/** What waits in Codex's own queue, by the ids that it was given, oldest first. */
+export async function queueOf(line: Line, threadId: string): Promise<string[]> {
   type Queue = Page<{ clientUserMessageId: string }>;
   const queue = await line.call<Queue>("thread/queue/list", { threadId, limit: pageSize });
-  if (queue.data.some((one) => one.clientUserMessageId === id)) return "queued";
+  return queue.data.map((one) => one.clientUserMessageId);
+}
+
+/** Where Codex itself has the message of that id: waiting in its queue, or in the conversation. */
+export async function whereIs(line: Line, threadId: string, id: string): Promise<"queued" | "delivered" | undefined> {
+  if ((await queueOf(line, threadId)).includes(id)) return "queued";
   let cursor: string | null = null;
   for (let page = 0; page < pages; page++) {
     const asked = { threadId, limit: pageSize, sortDirection: "desc", ...(cursor !== null && { cursor }) };

@@ -34,7 +34,7 @@ function readOr(file: string): string {
 /** What the adapter says and reads, by the file of Codex's schema that must have it. */
 const usedWords: Readonly<Record<string, string>> = {
   ClientRequest:
-    "initialize thread/start thread/name/set thread/resume thread/read thread/turns/list thread/items/list thread/queue/list thread/queue/add turn/start turn/steer turn/interrupt",
+    "initialize thread/start thread/name/set thread/resume thread/read thread/turns/list thread/items/list thread/queue/list thread/queue/add thread/queue/start turn/start turn/steer turn/interrupt",
   ServerNotification: "item/completed serverRequest/resolved",
   ServerRequest: "item/commandExecution/requestApproval item/fileChange/requestApproval",
   CommandExecutionRequestApprovalParams: "threadId itemId approvalId startedAtMs command cwd reason",
@@ -50,6 +50,7 @@ const usedWords: Readonly<Record<string, string>> = {
   "v2/ThreadItemsListResponse": "data item clientId nextCursor",
   "v2/ThreadQueueListResponse": "data clientUserMessageId",
   "v2/ThreadQueueAddParams": "threadId input clientUserMessageId",
+  "v2/ThreadQueueStartParams": "threadId",
   "v2/TurnStartParams": "threadId input clientUserMessageId",
   "v2/TurnSteerParams": "threadId input clientUserMessageId expectedTurnId",
   "v2/TurnInterruptParams": "threadId turnId",

@@ -7,18 +7,21 @@ import { withLock } from "../../lib/lock.ts";
 import { isGone, signal } from "../../lib/proc.ts";
 import { until } from "../../lib/wait.ts";
 import type { Harness } from "../harness.ts";
-import { converse } from "./channel.ts";
+import { converse, type Line } from "./channel.ts";
 import { passwordOf, prepareLaunch, quiet, temporary } from "./launch.ts";
 import { answer, permissions } from "./permissions.ts";
-import { messageOf, nextMessage, noteMessage } from "./receipts.ts";
+import { isNoted, messageOf, nextMessage, noteMessage, noteTakenUp } from "./receipts.ts";
 import { atServer, refusedOnly } from "./server.ts";
-import { readSession } from "./session.ts";
-import { contextOf, isBusy, look, newestOf, refusePending, wordOf } from "./state.ts";
+import { readSession, type Message } from "./session.ts";
+import { contextOf, isBusy, look, newestOf, refusePending, unreadIn, wordOf } from "./state.ts";
 import { traceOf } from "./trace.ts";
 import { readConversation } from "./transcript.ts";
 
 /** How long to wait for OpenCode's own word that a message is in the conversation. Seen: 10 ms. */
 const proofMs = 5_000;
+
+/** How long it may take from a message to its turn. Seen: 10 ms. */
+const beginsMs = 2_000;
 
 /** OpenCode (`opencode-ai`), through the HTTP server of each agent's own process. Measured on 1.18.33. */
 export const opencode: Harness = {
@@ -111,12 +114,20 @@ export const opencode: Harness = {
       await refusePending(line);
       await line.post(`/session/${session}/abort`);
       await until(async () => ((await isBusy(line, session)) ? undefined : true), { withinMs: 3_000 });
-      // What came meanwhile and was not read would lie there until somebody writes again.
-      const newest = await newestOf(line, session, 50);
-      const waiting = newest.findLast(({ info }) => info.role === "user")?.info.id;
-      if (waiting !== undefined && !newest.some(({ info }) => info.parentID === waiting))
-        await line.post(`/session/${session}/prompt_async`, { messageID: waiting, parts: [] });
+      await takeUp(line, session, unreadIn(await newestOf(line, session, 50)));
       return "the turn was ended";
+    });
+  },
+
+  async goOn(desk) {
+    await atServer(desk, proofMs, async (line, session) => {
+      const { journal } = desk.place;
+      const unread = unreadIn(await newestOf(line, session, 50));
+      const newest = unread.at(-1)?.info;
+      if (newest === undefined || Date.now() - newest.time.created < beginsMs || (await isBusy(line, session))) return;
+      // A person's own are the person's, where none of ours waits with them.
+      if (!unread.some(({ info }) => isNoted(journal, info.id)) || !noteTakenUp(journal, newest.id)) return;
+      await takeUp(line, session, unread);
     });
   },
 
@@ -143,3 +154,10 @@ export const opencode: Harness = {
     if (existsSync(temporary(desk))) rmSync(temporary(desk), { recursive: true, force: true, maxRetries: 3 });
   },
 };
+
+/** What came during a turn that was ended, and was not read, would lie there until somebody writes again. */
+async function takeUp(line: Line, session: string, unread: readonly Message[]): Promise<void> {
+  const newest = unread.at(-1)?.info.id;
+  // Named without new text it is the same message, and the model reads it with those before it.
+  if (newest !== undefined) await line.post(`/session/${session}/prompt_async`, { messageID: newest, parts: [] });
+}

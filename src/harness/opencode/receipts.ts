@@ -12,6 +12,25 @@ export function messageOf(journal: string, id: string): string | undefined {
   return at < 0 ? undefined : /"message":"(\w+)"/.exec(text.slice(at))?.[1];
 }
 
+/** Whether OpenCode's message of that id is one of ours. */
+export const isNoted = (journal: string, message: string): boolean => holds(journal, `"message":"${message}"`);
+
+/** Notes that it was taken up again; false where it was before: what fails without a trace would do so without end. */
+export function noteTakenUp(journal: string, message: string): boolean {
+  const line = JSON.stringify({ takenUp: message });
+  if (holds(journal, line)) return false;
+  appendFileSync(journal, `${line}\n`, { mode: 0o600 });
+  return true;
+}
+
+function holds(journal: string, words: string): boolean {
+  try {
+    return readFileSync(journal, "utf8").includes(words);
+  } catch {
+    return false;
+  }
+}
+
 /** Written before OpenCode sees the message, so that whoever is killed in between does not give it twice. */
 export const noteMessage = (journal: string, id: string, message: string): void =>
   appendFileSync(journal, `${JSON.stringify({ id, message })}\n`, { mode: 0o600 });

@@ -44,6 +44,13 @@ export async function refusePending(line: Line): Promise<void> {
 export const newestOf = (line: Line, id: string, count: number): Promise<Message[]> =>
   line.get<Message[]>(`/session/${id}/message?limit=${count}`);
 
+/** Of these the user's messages that no answer of the model is to, nor to one after them. */
+export function unreadIn(newest: readonly Message[]): Message[] {
+  const answered = new Set(newest.map(({ info }) => info.parentID));
+  const last = newest.findLastIndex(({ info }) => answered.has(info.id));
+  return newest.slice(last + 1).filter(({ info }) => info.role === "user");
+}
+
 export async function isBusy(line: Line, id: string): Promise<boolean> {
   const status = (await line.get<Record<string, Status>>("/session/status"))[id];
   return status !== undefined && status.type !== "idle";
