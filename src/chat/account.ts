@@ -8,7 +8,7 @@ import { follow } from "./follow.ts";
 import { intakeFor, type AccountIntake } from "./intake.ts";
 import { claimPairing } from "./pairing.ts";
 import type { Account, Parts } from "./parts.ts";
-import { routeWaiting } from "./router.ts";
+import { routing } from "./router.ts";
 import { sendWaiting } from "./sender.ts";
 
 const dayMs = 86_400_000;
@@ -18,6 +18,8 @@ const answerWithinMs = 30 * 60_000;
 /** How long until an account that somebody else has, or a connector that fell over, is tried again. */
 const againMs = 5_000;
 const refusalMs = 500;
+/** How long the end waits for what is being handed on. */
+const endMs = 2_000;
 
 /** One account while it is connected. */
 export interface Connected {
@@ -44,7 +46,13 @@ export function connect(parts: ConnectParts): Connected {
   const { connector, signal, now, ledger } = parts;
   const wiring = parts.wiring();
   const name = wiring.account;
-  const account: Account = { name, connector, agent: wiring.agent ?? parts.orchestrator, answerWithinMs };
+  const account: Account = {
+    name,
+    connector,
+    wiring: parts.wiring,
+    agent: wiring.agent ?? parts.orchestrator,
+    answerWithinMs,
+  };
   const bells = { route: parts.bell(), send: parts.bell() };
   const ring = () => {
     bells.route.ring();
@@ -88,18 +96,22 @@ export function connect(parts: ConnectParts): Connected {
   }
 
   async function route(): Promise<void> {
+    const routes = routing(parts, account, intake, { signal, ring });
     while (!signal.aborted) {
+      let nextMs = againMs;
       try {
-        await routeWaiting(parts, account, intake);
+        routes.begin();
+        nextMs = follow(parts, account);
         bells.send.ring();
-        const nextMs = follow(parts, account);
-        bells.send.ring();
-        await bells.route.wait(nextMs, signal);
       } catch (error) {
         fault(error);
-        await bells.route.wait(5_000, signal);
       }
+      await bells.route.wait(nextMs, signal);
     }
+    // A command that takes longer is said to be cut off, by whoever is up next.
+    const enough = new AbortController();
+    await Promise.race([routes.idle(), pause(endMs, enough.signal)]);
+    enough.abort();
   }
 
   /** The account's lock, as soon as nobody else has it. */

@@ -25,6 +25,9 @@ export function setUp(
   const commands: Command[] = [];
   const approvals: Approval[] = [];
   let people = { ...wiring, ...roster };
+  /** Other accounts, before this one. */
+  const wirings: Partial<Wiring>[] = [];
+  let looks = 0;
   const control: FleetControl = {
     state: never,
     watch: () => ({ [Symbol.asyncIterator]: () => ({ next: never }) }),
@@ -45,13 +48,19 @@ export function setUp(
           { name: "mos", role: "orchestrator" },
           { name: "co", role: "worker" },
         ],
-        approvals: async () => [...approvals],
+        approvals: async () => {
+          looks++;
+          return [...approvals];
+        },
       },
       mail,
       path: join(folder, "chat.db"),
       files: join(folder, "files"),
-      wirings: async () => [people],
-      open: async () => ({ connector: village.connector, lockPath: join(folder, "village.lock") }),
+      wirings: async () => [...wirings.map((one) => ({ ...wiring, ...one })), people],
+      open: async ({ account }) => {
+        if (account === "broken") throw new Error("not readable");
+        return { connector: village.connector, lockPath: join(folder, "village.lock") };
+      },
       secretMark: () => "",
       bell: () => new Bell(),
       now: Date.now,
@@ -77,6 +86,8 @@ export function setUp(
     commands,
     approvals,
     logs,
+    wirings,
+    looks: () => looks,
     chat,
     end,
     letters,
