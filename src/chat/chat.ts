@@ -82,7 +82,7 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
       if (one.stop.signal.aborted || (wanted !== undefined && one.mark === markOf(wanted))) continue;
       one.stop.abort();
       // Its end may take a while, and nobody else waits for that.
-      void one.done.then(() => {
+      void one.done.finally(() => {
         connected.delete(name);
         bell.ring();
       });

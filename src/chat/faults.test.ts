@@ -40,7 +40,7 @@ test("while a command takes its time everybody is heard at once, other chats go 
 
 test("a mail that cannot be written for a while: nothing is lost, nothing overtakes, and it is said in no chat as an end", async () => {
   const rig = await ready(setUp());
-  const { accept } = rig.mail;
+  const accept = rig.mail.accept.bind(rig.mail);
   let full = true;
   rig.mail.accept = (...args) => {
     if (full) throw Object.assign(new Error("database or disk is full"), { errcode: 13 });
