@@ -67,6 +67,8 @@ export interface Ledger {
   }): boolean;
   audited(account: string, speaker: string, decision: string, since: number): number;
   prune(before: number): void;
+  /** Ends everything of an account that is no more: another one of that name shall not say what was meant for this one's chats. */
+  forget(account: string): void;
 }
 
 const columns = `seq, account, chat, thread, id, kind, said_at, heard_at, speaker, speaker_name, standing, direct, to_us,
@@ -112,6 +114,13 @@ export function openLedger(path: string): Ledger {
     audited: db.prepare(
       "SELECT count(*) AS count FROM audit WHERE account = ? AND (? = '' OR speaker = ?) AND decision = ? AND at > ?",
     ),
+    forget: [
+      "UPDATE heard SET state = 'done' WHERE account = ? AND state <> 'done'",
+      "UPDATE outbox SET state = 'failed', why = 'its account was removed' WHERE account = ? AND state IN ('new', 'sending')",
+      "DELETE FROM prompts WHERE account = ?",
+      "DELETE FROM pairings WHERE account = ?",
+      "DELETE FROM cursors WHERE account = ?",
+    ].map((what) => db.prepare(what)),
     prune: [
       // The newest of each person in each chat stays: where somebody has written before, what is missed is fetched.
       `heard WHERE state = 'done' AND heard_at < ? AND EXISTS (SELECT 1 FROM heard AS newer WHERE newer.account = heard.account
@@ -175,6 +184,7 @@ export function openLedger(path: string): Ledger {
       Number(sql.audit.run(at, account, chat, speaker, message, decision, note ?? null).changes) === 1,
     audited: (account, speaker, decision, since) =>
       Number(sql.audited.get(account, speaker, speaker, decision, since)?.["count"] ?? 0),
+    forget: (account) => atOnce(() => void sql.forget.map((statement) => statement.run(account))),
     prune: (before) => atOnce(() => void sql.prune.map((statement) => statement.run(before))),
   };
 }
