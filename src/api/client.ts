@@ -116,10 +116,18 @@ async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
   }
 }
 
+const isFault = (event: unknown): event is { error: Fault } =>
+  typeof event === "object" && event !== null && "error" in event;
+
 /** Server-sent events: one JSON value each. Ends with the signal, or with the daemon. */
 async function* eventsOf<T>(answer: IncomingMessage, signal: AbortSignal): AsyncGenerator<T> {
   try {
-    for await (const line of linesOf(answer)) if (line.startsWith("data:")) yield JSON.parse(line.slice(5)) as T;
+    for await (const line of linesOf(answer)) {
+      if (!line.startsWith("data:")) continue;
+      const event = JSON.parse(line.slice(5)) as T | { error: Fault };
+      if (isFault(event)) throw errorOf(event.error);
+      yield event;
+    }
   } catch (error) {
     // Cut off in the middle is one of the ways in which a daemon ends.
     if (!signal.aborted && systemCode(error) !== "ECONNRESET") throw error;

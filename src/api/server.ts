@@ -2,7 +2,7 @@ import { chmodSync, rmSync } from "node:fs";
 
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono } from "hono";
-import { stream, streamSSE } from "hono/streaming";
+import { stream, streamSSE, type SSEStreamingApi } from "hono/streaming";
 
 import type { FleetControl } from "../contract/command.ts";
 import type { ConsoleDoor } from "../contract/console.ts";
@@ -17,7 +17,7 @@ export interface Offered {
   /** Prometheus's text format. */
   metrics(): Promise<string>;
   version: string;
-  onFault(error: unknown): void;
+  onFault: (error: unknown) => void;
 }
 
 const httpCodes = {
@@ -44,6 +44,11 @@ const inputs = () => import("./inputs.ts");
 /** The local API's routes (docs/api.md). Whoever reaches the socket is the person of this machine; nobody else can. */
 export function routes(offered: Offered): Hono {
   const app = new Hono();
+  /** Events have begun by then, so the fault is one of them. */
+  const broken = async (error: Error, events: SSEStreamingApi) => {
+    if (!(error instanceof FleetError)) offered.onFault(error);
+    await events.writeSSE({ event: "fault", data: JSON.stringify({ error: faultOf(error) }) });
+  };
   app.onError((error, context) => {
     const bad = isBadInput(error) || error instanceof SyntaxError;
     const known = bad ? new FleetError("usage", `This is no request of ours: ${wordsOf(error)}.`) : error;
@@ -63,11 +68,15 @@ export function routes(offered: Offered): Hono {
   );
   app.get("/v1/state", async (context) => context.json(await offered.control.state()));
   app.get("/v1/events", (context) =>
-    streamSSE(context, async (events) => {
-      const gone = abortOf(context.req.raw.signal, (end) => events.onAbort(end));
-      for await (const event of offered.control.watch(gone))
-        await events.writeSSE({ event: event.kind, data: JSON.stringify(event) });
-    }),
+    streamSSE(
+      context,
+      async (events) => {
+        const gone = abortOf(context.req.raw.signal, (end) => events.onAbort(end));
+        for await (const event of offered.control.watch(gone))
+          await events.writeSSE({ event: event.kind, data: JSON.stringify(event) });
+      },
+      broken,
+    ),
   );
   app.post("/v1/commands", async (context) => {
     const command = (await inputs()).CommandInput.parse(await context.req.json());
@@ -85,12 +94,16 @@ export function routes(offered: Offered): Hono {
     });
   });
   app.get("/v1/console", (context) =>
-    streamSSE(context, async (events) => {
-      const gone = abortOf(context.req.raw.signal, (end) => events.onAbort(end));
-      const last = Math.min(1_000, Math.max(0, Number(context.req.query("last") ?? 20) || 0));
-      for await (const line of offered.console.follow(last, gone))
-        await events.writeSSE({ event: line.kind, data: JSON.stringify(line) });
-    }),
+    streamSSE(
+      context,
+      async (events) => {
+        const gone = abortOf(context.req.raw.signal, (end) => events.onAbort(end));
+        const last = Math.trunc(Math.min(1_000, Math.max(0, Number(context.req.query("last") ?? 20) || 0)));
+        for await (const line of offered.console.follow(last, gone))
+          await events.writeSSE({ event: line.kind, data: JSON.stringify(line) });
+      },
+      broken,
+    ),
   );
   app.post("/v1/console/lines", async (context) => {
     await offered.console.say((await inputs()).SaidInput.parse(await context.req.json()));
@@ -119,7 +132,11 @@ function abortOf(request: AbortSignal, onAbort: (end: () => void) => void): Abor
 }
 
 /** Listens on a 0600 socket, until `close`. */
-export async function listen(path: string, app: Hono): Promise<{ close(): Promise<void> }> {
+export async function listen(
+  path: string,
+  app: Hono,
+  onFault: (error: unknown) => void,
+): Promise<{ close(): Promise<void> }> {
   rmSync(path, { force: true }); // whoever calls is the only daemon; a killed one leaves its socket behind
   const server = createAdaptorServer({ fetch: app.fetch });
   const before = process.umask(0o177);
@@ -128,6 +145,8 @@ export async function listen(path: string, app: Hono): Promise<{ close(): Promis
       server.once("error", reject);
       server.listen(path, () => resolve());
     });
+    // One caller too many (no file handle is left for it) is no reason to end.
+    server.on("error", onFault);
     chmodSync(path, 0o600);
   } finally {
     process.umask(before);

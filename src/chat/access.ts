@@ -21,7 +21,7 @@ export function judgeAccess(wiring: Wiring, inbound: Inbound): { standing: Stand
 }
 
 /** By the stable id only: a name is whatever somebody wants to be called. */
-function standingOf({ owners, users }: Wiring, speaker: string): Standing | undefined {
+export function standingOf({ owners, users }: Wiring, speaker: string): Standing | undefined {
   if (speaker === "") return undefined;
   return owners.includes(speaker) ? "owner" : users.includes(speaker) ? "user" : undefined;
 }

@@ -1,19 +1,25 @@
 import type { Connector, Inbound } from "../connector/connector.ts";
 import type { Health, Wiring } from "../contract/connector.ts";
 import { FleetError } from "../lib/errors.ts";
-import { tryLock } from "../lib/lock.ts";
+import { tryLock, type Lock } from "../lib/lock.ts";
+import { pause } from "../lib/wait.ts";
 import { ownersChat } from "./approvals.ts";
 import { follow } from "./follow.ts";
 import { intakeFor, type AccountIntake } from "./intake.ts";
 import { claimPairing } from "./pairing.ts";
 import type { Account, Parts } from "./parts.ts";
-import { routeWaiting } from "./router.ts";
+import { routing } from "./router.ts";
 import { sendWaiting } from "./sender.ts";
 
 const dayMs = 86_400_000;
 /** Of how many strangers a day the owner is told. */
 const mostStrangers = 5;
 const answerWithinMs = 30 * 60_000;
+/** How long until an account that somebody else has, or a connector that fell over, is tried again. */
+const againMs = 5_000;
+const refusalMs = 500;
+/** How long the end waits for what is being handed on. */
+const endMs = 2_000;
 
 /** One account while it is connected. */
 export interface Connected {
@@ -40,7 +46,13 @@ export function connect(parts: ConnectParts): Connected {
   const { connector, signal, now, ledger } = parts;
   const wiring = parts.wiring();
   const name = wiring.account;
-  const account: Account = { name, connector, agent: wiring.agent ?? parts.orchestrator, answerWithinMs };
+  const account: Account = {
+    name,
+    connector,
+    wiring: parts.wiring,
+    agent: wiring.agent ?? parts.orchestrator,
+    answerWithinMs,
+  };
   const bells = { route: parts.bell(), send: parts.bell() };
   const ring = () => {
     bells.route.ring();
@@ -64,57 +76,79 @@ export function connect(parts: ConnectParts): Connected {
   });
   const log = (event: string, note: string) => parts.log(event, `${name}: ${note}`);
 
+  const fault = (error: unknown) => log("chat-fault", error instanceof Error ? error.message : String(error));
+
   async function listen(): Promise<void> {
-    try {
-      await connector.run({ intake, signal, tell, log });
-      tell({ state: "stopped", since: now(), aliveAt: health.aliveAt });
-    } catch (error) {
-      // Nothing is tried again by itself: a person must mend it, and the rest of the fleet goes on.
-      const detail = error instanceof FleetError ? error.message : "an unexpected fault";
-      tell({
-        state: error instanceof FleetError ? "needs-auth" : "degraded",
-        since: now(),
-        aliveAt: health.aliveAt,
-        detail,
-      });
-      if (!(error instanceof FleetError)) log("chat-fault", error instanceof Error ? error.message : String(error));
+    while (!signal.aborted) {
+      try {
+        await connector.run({ intake, signal, tell, log });
+        return tell({ state: "stopped", since: now(), aliveAt: health.aliveAt });
+      } catch (error) {
+        const since = now();
+        const { aliveAt } = health;
+        // Nothing is tried again by itself: a person must mend it, and the rest of the fleet goes on.
+        if (error instanceof FleetError) return tell({ state: "needs-auth", since, aliveAt, detail: error.message });
+        tell({ state: "degraded", since, aliveAt, detail: "an unexpected fault" });
+        fault(error);
+      }
+      await pause(againMs, signal);
     }
   }
 
   async function route(): Promise<void> {
+    const routes = routing(parts, account, intake, { signal, ring });
     while (!signal.aborted) {
+      let nextMs = againMs;
       try {
-        await routeWaiting(parts, account, intake);
+        routes.begin();
+        nextMs = follow(parts, account);
         bells.send.ring();
-        const nextMs = follow(parts, account);
-        bells.send.ring();
-        await bells.route.wait(nextMs, signal);
       } catch (error) {
-        log("chat-fault", error instanceof Error ? error.message : String(error));
-        await bells.route.wait(5_000, signal);
+        fault(error);
       }
+      await bells.route.wait(nextMs, signal);
     }
+    // A command that takes longer is said to be cut off, by whoever is up next.
+    const enough = new AbortController();
+    await Promise.race([routes.idle(), pause(endMs, enough.signal)]);
+    enough.abort();
+  }
+
+  /** The account's lock, as soon as nobody else has it. */
+  async function lockOf(): Promise<Lock | undefined> {
+    while (!signal.aborted) {
+      let detail = "another process on this machine uses this account";
+      try {
+        const lock = tryLock(parts.lockPath);
+        if (lock !== undefined) return lock;
+      } catch (error) {
+        detail = error instanceof Error ? error.message : String(error);
+      }
+      tell({ state: "degraded", since: now(), aliveAt: undefined, detail });
+      await pause(againMs, signal);
+    }
+    return undefined;
   }
 
   async function own(): Promise<void> {
-    const lock = tryLock(parts.lockPath);
-    if (lock === undefined) {
-      tell({
-        state: "degraded",
-        since: now(),
-        aliveAt: undefined,
-        detail: "another process on this machine uses this account",
-      });
-      return;
-    }
+    const lock = await lockOf();
+    if (lock === undefined) return;
     try {
       const { outbox, random } = parts;
+      const listening = listen();
+      /** Whether it is refused shows a moment after the first refused request. */
+      const isRefused = async () => {
+        await Promise.race([listening, pause(refusalMs, signal)]);
+        return health.state === "needs-auth";
+      };
       const send = sendWaiting(
-        { account: name, connector, outbox, now, random, log },
+        { account: name, connector, outbox, now, random, log, isRefused },
         (ms) => bells.send.wait(ms, signal),
         signal,
       );
-      await Promise.all([listen(), route(), send]);
+      await Promise.all([listening, route(), send]);
+    } catch (error) {
+      fault(error);
     } finally {
       lock.release();
     }

@@ -20,13 +20,19 @@ export function putApprovals(parts: Parts, open: readonly Approval[]): void {
       if (approval.id === null) continue; // its terminal is the only place
       const prompt = prompts.put(approval, { account: wiring.account, chat }, now());
       if (prompt.fresh || parts.outbox.find(keyOf(prompt)) === undefined) ask(parts, prompt, approval);
+      // Its agent could not be asked for a moment, and waits still.
+      else if (prompt.state === "gone" && now() < prompt.expiresAt) askAgain(parts, prompt, approval);
     }
   }
   for (const prompt of prompts.open()) {
     const still = open.some((one) => isSame(one, prompt));
     if (still && now() < prompt.expiresAt) continue;
-    prompts.move(prompt.token, still ? "expired" : "gone");
-    close(parts, prompt, still ? "Too old to be answered here: mosaic fleet approvals" : "Answered elsewhere.");
+    close(
+      parts,
+      prompt,
+      still ? "expired" : "gone",
+      still ? "Too old to be answered here: mosaic fleet approvals" : "Answered elsewhere.",
+    );
   }
 }
 
@@ -43,21 +49,37 @@ const keyOf = ({ token }: Prompt): string => `prompt ${token}`;
 const isSame = (approval: Approval, { agent, permission, what }: Prompt): boolean =>
   approval.agent === agent && approval.id === permission && approval.what === what;
 
-function ask(parts: Parts, prompt: Prompt, approval: Approval): void {
-  const { account, chat, token, code } = prompt;
-  const choices = [
-    { id: `allow ${token}`, label: "Allow once", style: "ok" },
-    { id: `deny ${token}`, label: "Deny", style: "danger" },
-  ] as const;
-  const text = `${approvalText(approval)}\nOr write: /approve ${code} or /deny ${code}`;
-  parts.outbox.say(account, { chat }, keyOf(prompt), { kind: "text", text, choices }, parts.now());
+function ask({ outbox, now }: Parts, prompt: Prompt, approval: Approval): void {
+  const { account, chat } = prompt;
+  outbox.say(account, { chat }, keyOf(prompt), { kind: "text", ...offerOf(prompt, approval) }, now());
 }
 
-function close(parts: Parts, prompt: Prompt, word: string): void {
-  const { account, chat } = prompt;
+function askAgain({ ledger, outbox, now }: Parts, prompt: Prompt, approval: Approval): void {
+  const { account, chat, token } = prompt;
+  const of = keyOf(prompt);
+  ledger.database.atOnce(() => {
+    openPrompts(ledger).move(token, "open");
+    outbox.say(account, { chat }, `${of} again ${now()}`, { kind: "edit", of, ...offerOf(prompt, approval) }, now());
+  });
+}
+
+const offerOf = ({ token, code }: Prompt, approval: Approval) => ({
+  text: `${approvalText(approval)}\nOr write: /approve ${code} or /deny ${code}`,
+  choices: [
+    { id: `allow ${token}`, label: "Allow once", style: "ok" },
+    { id: `deny ${token}`, label: "Deny", style: "danger" },
+  ] as const,
+});
+
+/** Takes the choices away and says why, in one transaction with what has become of the question. */
+function close({ ledger, outbox, now }: Parts, prompt: Prompt, state: Prompt["state"], word: string): void {
+  const { account, chat, token } = prompt;
+  const of = keyOf(prompt);
   const text = `${approvalText({ ...prompt, cwd: null, reason: null })}\n${word}`;
-  const saying = { kind: "edit", of: keyOf(prompt), text, choices: [] } as const;
-  parts.outbox.say(account, { chat }, `${keyOf(prompt)} over`, saying, parts.now());
+  ledger.database.atOnce(() => {
+    openPrompts(ledger).move(token, state);
+    outbox.say(account, { chat }, `${of} over ${now()}`, { kind: "edit", of, text, choices: [] }, now());
+  });
 }
 
 /**
@@ -95,8 +117,7 @@ export async function decide(parts: Parts, row: Heard, given: string, typed?: "a
     return end("That question is too old to be answered here. See: mosaic fleet approvals");
   const open = await fleet.approvals();
   if (!open.some((one) => isSame(one, prompt))) {
-    prompts.move(prompt.token, "gone");
-    close(parts, prompt, "Answered elsewhere.");
+    close(parts, prompt, "gone", "Answered elsewhere.");
     return end("It was answered elsewhere.");
   }
   try {
@@ -107,8 +128,7 @@ export async function decide(parts: Parts, row: Heard, given: string, typed?: "a
   const word = `${decision === "allow" ? "Allowed" : "Denied"} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
   for (const one of prompts.siblings(prompt)) {
     if (one.state !== "open") continue;
-    prompts.move(one.token, "decided");
-    close(parts, one, word);
+    close(parts, one, "decided", word);
   }
   return end(word, { onPrompt: true });
 }

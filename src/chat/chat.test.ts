@@ -3,93 +3,11 @@ import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { makeVillage, wiring, type Village } from "../../test/chat/village.ts";
-import { scratchFolder } from "../../test/scratch.ts";
-import type { Approval, Command, FleetControl } from "../contract/command.ts";
-import type { Wiring } from "../contract/connector.ts";
-import { Bell } from "../daemon/bell.ts";
-import { openStore } from "../mail/store.ts";
-import { runChat } from "./chat.ts";
+import { marksOf, ready, setUp } from "../../test/chat/rig.ts";
+import type { Village } from "../../test/chat/village.ts";
+import type { Approval } from "../contract/command.ts";
 import { openLedger } from "./ledger.ts";
 import { newPairing, pairings } from "./pairing.ts";
-
-const never = () => Promise.reject(new Error("not in this test"));
-
-function setUp(roster: Partial<Wiring> = {}, folder = scratchFolder("chat")) {
-  const village = makeVillage();
-  const mail = openStore(join(folder, "fleet.db"));
-  const stop = new AbortController();
-  const commands: Command[] = [];
-  const approvals: Approval[] = [];
-  let people = { ...wiring, ...roster };
-  const control: FleetControl = {
-    state: never,
-    watch: () => ({ [Symbol.asyncIterator]: () => ({ next: never }) }),
-    run: async (command) => {
-      commands.push(command);
-      if (command.do !== "answer")
-        return { did: "restart", agents: [{ agent: "mos", did: "restarted", note: "running" }] };
-      const [approval] = approvals.splice(0);
-      return { did: "answer", approval: approval as Approval, decision: command.decision };
-    },
-  };
-  const chat = runChat(
-    {
-      fleet: {
-        control,
-        agents: async () => [
-          { name: "mos", role: "orchestrator" },
-          { name: "co", role: "worker" },
-        ],
-        approvals: async () => [...approvals],
-      },
-      mail,
-      path: join(folder, "chat.db"),
-      files: join(folder, "files"),
-      wirings: async () => [people],
-      open: async () => ({ connector: village.connector, lockPath: join(folder, "village.lock") }),
-      secretMark: () => "",
-      bell: () => new Bell(),
-      now: Date.now,
-      random: () => 0,
-      log: () => {},
-    },
-    stop.signal,
-  );
-  const end = async () => {
-    stop.abort();
-    await chat.done;
-    mail.close();
-  };
-  onTestFinished(async () => {
-    if (!stop.signal.aborted) await end();
-  });
-  const letters = () => mail.list({ last: 100 });
-  return {
-    folder,
-    village,
-    mail,
-    commands,
-    approvals,
-    chat,
-    end,
-    letters,
-    people: (change: Partial<Wiring>) => void (people = { ...people, ...change }),
-    connected: () => expect.poll(() => village.intake()).toBeDefined(),
-    /** The agent answers whatever waits for it. */
-    answer(text: string, at = Date.now()) {
-      for (const letter of letters().filter((one) => !one.closed))
-        mail.move(letter.id, { state: "answered", answer: text, deliveredAt: at, answeredAt: at, closed: true }, at);
-      chat.ring();
-    },
-  };
-}
-
-const ready = async (rig: ReturnType<typeof setUp>) => {
-  await expect.poll(() => rig.chat.health().get("village")?.state).toBe("up");
-  return rig;
-};
-const marksOf = (village: Village) => village.sent.flatMap((out) => (out.kind === "mark" ? [out.mark] : []));
 
 test("heard, handed on with the owner's standing, answered once, marked done; said again it is the same message", async () => {
   const rig = await ready(setUp());

@@ -66,6 +66,12 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
     files: around.files,
   };
   const bell = around.bell();
+  let lastFault = "";
+  /** A fault that lasts is one line of the log, and not one a second. */
+  const faultOnce = (words: string) => {
+    if (words !== lastFault) around.log("chat-fault", words);
+    lastFault = words;
+  };
 
   async function keepToRoster(): Promise<void> {
     wirings = await around.wirings();
@@ -75,40 +81,57 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
       JSON.stringify([platform, agent, url, guild, channels, orchestrator, around.secretMark(account)]);
     for (const [name, one] of connected) {
       const wanted = wirings.find(({ account }) => account === name);
-      if (wanted !== undefined && one.mark === markOf(wanted)) continue;
+      if (one.stop.signal.aborted || (wanted !== undefined && one.mark === markOf(wanted))) continue;
       one.stop.abort();
-      await one.done;
-      connected.delete(name);
+      // Its end may take a while, and nobody else waits for that.
+      void one.done.finally(() => {
+        connected.delete(name);
+        bell.ring();
+      });
     }
+    for (const name of missing.keys()) if (!wirings.some(({ account }) => account === name)) missing.delete(name);
     for (const wiring of wirings) {
       const { account } = wiring;
       if (connected.has(account)) continue;
       // Looked at before it is read: what changes in between is another connection, a moment later.
       const mark = markOf(wiring);
-      const opened = await around.open(wiring);
-      if (opened === undefined) {
-        missing.set(account, {
-          state: "needs-auth",
-          since: around.now(),
-          aliveAt: undefined,
-          detail: "its token is missing",
-        });
-        continue;
+      const since = around.now();
+      try {
+        const opened = await around.open(wiring);
+        if (opened !== undefined) {
+          missing.delete(account);
+          open(wiring, mark, opened, orchestrator);
+          continue;
+        }
+        missing.set(account, { state: "needs-auth", since, aliveAt: undefined, detail: "its token is missing" });
+      } catch (error) {
+        // One account's fault is no other's.
+        const detail = error instanceof Error ? error.message : String(error);
+        missing.set(account, { state: "degraded", since, aliveAt: undefined, detail });
+        faultOnce(`${account}: ${detail}`);
       }
-      missing.delete(account);
-      const stop = new AbortController();
-      const made = connect({
-        ...parts,
-        wiring: () =>
-          wirings.find((one) => one.account === account) ?? { ...wiring, owners: [], users: [], channels: [] },
-        ...opened,
-        orchestrator,
-        signal: AbortSignal.any([signal, stop.signal]),
-        random: around.random,
-        bell: around.bell,
-      });
-      connected.set(account, { ...made, mark, stop });
     }
+  }
+
+  function open(
+    wiring: Wiring,
+    mark: string,
+    opened: { connector: Connector; lockPath: string },
+    orchestrator: string,
+  ): void {
+    const { account } = wiring;
+    const stop = new AbortController();
+    const nobody = { ...wiring, owners: [], users: [], channels: [] };
+    const made = connect({
+      ...parts,
+      wiring: () => wirings.find((one) => one.account === account) ?? nobody,
+      ...opened,
+      orchestrator,
+      signal: AbortSignal.any([signal, stop.signal]),
+      random: around.random,
+      bell: around.bell,
+    });
+    connected.set(account, { ...made, mark, stop });
   }
 
   async function run(): Promise<void> {
@@ -122,8 +145,9 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
         }
         putApprovals(parts, await around.fleet.approvals());
         for (const one of connected.values()) one.ring();
+        if (missing.size === 0) lastFault = "";
       } catch (error) {
-        around.log("chat-fault", error instanceof Error ? error.message : String(error));
+        faultOnce(error instanceof Error ? error.message : String(error));
       }
       await bell.wait(around.now() - stirredAt < lullMs ? approvalsMs : restMs, signal);
     }

@@ -8,7 +8,7 @@ import type { Parts } from "./parts.ts";
 /** What is fetched of one file, and of one message. */
 const mostBytes = 25 * 1024 * 1024;
 const mostFiles = 10;
-const patienceMs = 30_000;
+const patienceMs = 60_000;
 
 /**
  * Fetches what came with a message, and answers what the agent is told of it: where each file lies, or why it does not.
@@ -18,23 +18,26 @@ export async function keepFiles(parts: Parts, connector: Connector, row: Heard):
   if (row.files.length === 0) return "";
   const folder = join(parts.files, `${row.account}-${row.seq}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const lines = await Promise.all(
-    row.files.map(async (file, at) => {
-      const name = safeName(file.name, at);
-      const about = `${name} (${file.mime.replaceAll(/[^\w/.+-]/g, "")}, ${file.bytes} bytes)`;
-      if (at >= mostFiles) return `${about}: not fetched, more than ${mostFiles} files`;
-      if (file.bytes > mostBytes) return `${about}: not fetched, it is too large`;
-      try {
-        const bytes = await connector.fetch(file, mostBytes, AbortSignal.timeout(patienceMs));
-        const path = join(folder, name);
-        writeFileSync(path, bytes, { mode: 0o600 });
-        return `${about}: ${path}`;
-      } catch (error) {
-        return `${about}: not fetched, ${error instanceof Error ? error.message : String(error)}`;
-      }
-    }),
-  );
+  const lines: string[] = [];
+  const patience = AbortSignal.timeout(patienceMs);
+  // One after another: ten of them at once would be in memory at once.
+  for (const [at, file] of row.files.entries()) {
+    const name = safeName(file.name, at);
+    const about = `${name} (${file.mime.replaceAll(/[^\w/.+-]/g, "")}, ${file.bytes} bytes)`;
+    if (at >= mostFiles) lines.push(`${about}: not fetched, more than ${mostFiles} files`);
+    else if (file.bytes > mostBytes) lines.push(`${about}: not fetched, it is too large`);
+    else lines.push(`${about}: ${await keep(join(folder, name), () => connector.fetch(file, mostBytes, patience))}`);
+  }
   return `\n\nFiles that came with it:\n${lines.map((line) => `- ${line}`).join("\n")}`;
+}
+
+async function keep(path: string, fetched: () => Promise<Uint8Array>): Promise<string> {
+  try {
+    writeFileSync(path, await fetched(), { mode: 0o600 });
+    return path;
+  } catch (error) {
+    return `not fetched, ${error instanceof Error ? error.message : String(error)}`;
+  }
 }
 
 /** The sender's name for it decides nothing: no folder, no dot in front, no name twice. */

@@ -20,7 +20,14 @@ const mostParts = 5;
 /** Looks at everything that was handed on; answers when to look again at the latest. */
 export function follow(parts: Parts, account: Account): number {
   const open = parts.ledger.passed(account.name);
-  for (const row of open) followOne(parts, account, row);
+  for (const row of open) {
+    try {
+      followOne(parts, account, row);
+    } catch (error) {
+      // What cannot be kept now is looked at again; nobody behind it waits for that.
+      parts.log("chat-fault", error instanceof Error ? error.message : String(error));
+    }
+  }
   return open.length === 0 ? 60_000 : 1_000;
 }
 
@@ -46,7 +53,9 @@ function followOne(parts: Parts, account: Account, row: Heard): void {
 function progressOf(letter: Letter, now: number): string | undefined {
   const { to, state, reason, createdAt, deliveredAt } = letter;
   if (deliveredAt === undefined) {
-    if (now - createdAt < waitingMs || reason === undefined) return undefined;
+    if (now - createdAt < waitingMs) return undefined;
+    // Nobody has looked after it yet: soon that is a word too.
+    if (reason === undefined) return now - createdAt < workingMs ? undefined : `Your message waits for ${to}.`;
     return state === "held" ? `Your message waits: ${to}: ${reason}.` : `Your message waits for ${to}: ${reason}.`;
   }
   if (reason !== undefined) return `${to} was cut off (${reason}); it may take this up again.`;
@@ -75,20 +84,19 @@ function typing({ outbox, now }: Parts, { account, chat, thread, id }: Heard): v
   outbox.say(account, { chat, thread }, `typing ${account} ${chat} ${id} ${step}`, { kind: "typing" }, now());
 }
 
+/** The message that said how it went says how it ended, where there was one. */
+export function endProgress({ outbox, now }: Parts, { account, chat, thread, seq }: Heard, text: string): void {
+  const key = `progress ${account} ${chat} ${seq}`;
+  if (outbox.find(key) === undefined) return;
+  outbox.say(account, { chat, thread }, `${key} end`, { kind: "edit", of: key, text }, now());
+}
+
 /** The last word about it, its mark and its end are one transaction: said once, and never not. */
 function finish(parts: Parts, row: Heard, mark: "done" | "failed", last: () => void): void {
   const { ledger, outbox, now } = parts;
   const { account, chat, thread, id } = row;
   ledger.database.atOnce(() => {
-    const key = `progress ${account} ${chat} ${row.seq}`;
-    if (outbox.find(key) !== undefined)
-      outbox.say(
-        account,
-        { chat, thread },
-        `${key} end`,
-        { kind: "edit", of: key, text: mark === "done" ? `Done after ${spanText(now() - row.heardAt)}.` : "Ended." },
-        now(),
-      );
+    endProgress(parts, row, mark === "done" ? `Done after ${spanText(Math.max(0, now() - row.heardAt))}.` : "Ended.");
     last();
     outbox.say(
       account,

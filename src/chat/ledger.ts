@@ -41,8 +41,12 @@ export interface Ledger {
   ofLetter(letter: string): Heard | undefined;
   /** What was said under that id before that row. */
   before(account: string, chat: string, id: string, seq: number): Heard | undefined;
-  /** What waits to be handed on, in each chat's own order. */
-  fresh(account: string): Heard[];
+  /** What waits to be handed on next, by the chat's own order. */
+  next(account: string, chat: string): Heard | undefined;
+  /** The chats of which something waits to be handed on. */
+  freshChats(account: string): string[];
+  /** What has come in after that row and waits. */
+  since(account: string, seq: number): Heard[];
   /** What became a message and is not answered yet. */
   passed(account: string): Heard[];
   stale(account: string, chat: string): Heard[];
@@ -65,6 +69,8 @@ export interface Ledger {
   }): boolean;
   audited(account: string, speaker: string, decision: string, since: number): number;
   prune(before: number): void;
+  /** Ends everything of an account that is no more: another one of that name shall not say what was meant for this one's chats. */
+  forget(account: string): void;
 }
 
 const columns = `seq, account, chat, thread, id, kind, said_at, heard_at, speaker, speaker_name, standing, direct, to_us,
@@ -77,7 +83,7 @@ export function openLedger(path: string): Ledger {
     add: db.prepare(`INSERT OR IGNORE INTO heard (account, chat, thread, id, kind, revision, ord, said_at, heard_at, speaker,
       speaker_name, standing, direct, to_us, late, text, choice, files, state)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-        EXISTS (SELECT 1 FROM heard WHERE account = ? AND chat = ? AND ord > ? AND state <> 'new'), ?, ?, ?, 'new')`),
+        EXISTS (SELECT 1 FROM heard WHERE account = ? AND chat = ? AND ord > ? AND letter IS NOT NULL), ?, ?, ?, 'new')`),
     find: db.prepare(
       `SELECT ${columns} FROM heard WHERE account = ? AND chat = ? AND id = ? AND kind IN ('message', 'edit') ORDER BY seq DESC LIMIT 1`,
     ),
@@ -85,10 +91,16 @@ export function openLedger(path: string): Ledger {
     before: db.prepare(
       `SELECT ${columns} FROM heard WHERE account = ? AND chat = ? AND id = ? AND seq < ? AND kind IN ('message', 'edit') ORDER BY seq DESC LIMIT 1`,
     ),
-    fresh: db.prepare(
-      `SELECT ${columns} FROM heard WHERE account = ? AND state IN ('new', 'begun') ORDER BY chat, ord, seq`,
+    // `state <> 'done'` in its very words: only then the index of what is open is used.
+    next: db.prepare(`SELECT ${columns} FROM heard WHERE account = ? AND chat = ? AND state <> 'done'
+      AND state IN ('new', 'begun') ORDER BY ord, seq LIMIT 1`),
+    freshChats: db.prepare(
+      "SELECT DISTINCT chat FROM heard WHERE account = ? AND state <> 'done' AND state IN ('new', 'begun')",
     ),
-    inState: db.prepare(`SELECT ${columns} FROM heard WHERE account = ? AND state = ? ORDER BY seq`),
+    since: db.prepare(`SELECT ${columns} FROM heard WHERE seq > ? AND account = ? AND state = 'new' ORDER BY seq`),
+    inState: db.prepare(
+      `SELECT ${columns} FROM heard WHERE account = ? AND state <> 'done' AND state = ? ORDER BY seq`,
+    ),
     mark: db.prepare(
       "UPDATE heard SET state = ?, letter = coalesce(?, letter), told = coalesce(?, told) WHERE seq = ?",
     ),
@@ -105,9 +117,20 @@ export function openLedger(path: string): Ledger {
     audited: db.prepare(
       "SELECT count(*) AS count FROM audit WHERE account = ? AND (? = '' OR speaker = ?) AND decision = ? AND at > ?",
     ),
+    forget: [
+      "UPDATE heard SET state = 'done' WHERE account = ? AND state <> 'done'",
+      "UPDATE outbox SET state = 'failed', why = 'its account was removed' WHERE account = ? AND state IN ('new', 'sending')",
+      "DELETE FROM prompts WHERE account = ?",
+      "DELETE FROM pairings WHERE account = ?",
+      "DELETE FROM cursors WHERE account = ?",
+    ].map((what) => db.prepare(what)),
     prune: [
-      "heard WHERE state = 'done' AND heard_at < ?",
+      // The newest of each person in each chat stays: where somebody has written before, what is missed is fetched.
+      `heard WHERE state = 'done' AND heard_at < ? AND EXISTS (SELECT 1 FROM heard AS newer WHERE newer.account = heard.account
+        AND newer.chat = heard.chat AND newer.ord > heard.ord AND newer.speaker = heard.speaker AND newer.kind = 'message')`,
       "outbox WHERE state NOT IN ('new', 'sending') AND changed_at < ?",
+      "prompts WHERE state <> 'open' AND expires_at < ?",
+      "pairings WHERE expires_at < ?",
     ].map((what) => db.prepare(`DELETE FROM ${what}`)),
   };
   const one = (row: Row | undefined) => (row === undefined ? undefined : heardOf(row));
@@ -146,7 +169,9 @@ export function openLedger(path: string): Ledger {
     find: (account, chat, id) => one(sql.find.get(account, chat, id)),
     ofLetter: (letter) => one(sql.ofLetter.get(letter)),
     before: (account, chat, id, seq) => one(sql.before.get(account, chat, id, seq)),
-    fresh: (account) => sql.fresh.all(account).map(heardOf),
+    next: (account, chat) => one(sql.next.get(account, chat)),
+    freshChats: (account) => sql.freshChats.all(account).map((row) => String(row["chat"])),
+    since: (account, seq) => sql.since.all(seq, account).map(heardOf),
     passed: (account) => sql.inState.all(account, "passed").map(heardOf),
     stale: (account, chat) =>
       sql.inState
@@ -163,6 +188,7 @@ export function openLedger(path: string): Ledger {
       Number(sql.audit.run(at, account, chat, speaker, message, decision, note ?? null).changes) === 1,
     audited: (account, speaker, decision, since) =>
       Number(sql.audited.get(account, speaker, speaker, decision, since)?.["count"] ?? 0),
+    forget: (account) => atOnce(() => void sql.forget.map((statement) => statement.run(account))),
     prune: (before) => atOnce(() => void sql.prune.map((statement) => statement.run(before))),
   };
 }

@@ -19,6 +19,8 @@ export interface Outgoing extends Target {
   account: string;
   saying: Saying;
   state: "new" | "sending" | "sent" | "failed" | "unknown";
+  /** What goes one after another: the texts of a chat, and beside them the marks that say at once that something was heard. */
+  lane: string;
   attempts: number;
   dueAt: number;
   createdAt: number;
@@ -32,7 +34,7 @@ export interface Outbox {
   say(account: string, to: Target, key: string, saying: Saying, now: number): boolean;
   /** A text of any length, in as many parts as that platform needs. */
   sayLong(account: string, to: Target, key: string, said: { text: string; replyTo?: string }, now: number): void;
-  /** What waits, oldest first. */
+  /** What waits longest in each lane: one lane of thousands hides no other. */
   waiting(account: string): Outgoing[];
   find(key: string): Outgoing | undefined;
   move(
@@ -48,13 +50,13 @@ export interface Outbox {
 export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (account: string) => number): Outbox {
   const { db } = database;
   const sql = {
-    say: db.prepare(`INSERT OR IGNORE INTO outbox (key, account, chat, thread, body, state, attempts, due_at, created_at, changed_at)
-      VALUES (?, ?, ?, ?, ?, 'new', 0, ?, ?, ?)`),
-    replace: db.prepare(`UPDATE outbox SET body = ?, changed_at = ? WHERE state = 'new' AND account = ?
-      AND json_extract(body, '$.kind') = 'edit' AND json_extract(body, '$.of') = ?`),
-    waiting: db.prepare(
-      "SELECT * FROM outbox WHERE account = ? AND state IN ('new', 'sending') ORDER BY seq LIMIT 1000",
-    ),
+    say: db.prepare(`INSERT OR IGNORE INTO outbox (key, account, chat, thread, body, lane, state, attempts, due_at, created_at, changed_at)
+      VALUES (?, ?, ?, ?, ?, ?, 'new', 0, ?, ?, ?)`),
+    // Said twice, since an index for what waits is used only where its very words are.
+    replace: db.prepare(`UPDATE outbox SET body = ? WHERE state = 'new' AND state IN ('new', 'sending') AND account = ?
+      AND lane = ? AND json_extract(body, '$.kind') = 'edit' AND json_extract(body, '$.of') = ?`),
+    head: db.prepare(`SELECT * FROM outbox WHERE account = ? AND lane > ? AND state IN ('new', 'sending')
+      ORDER BY lane, seq LIMIT 1`),
     find: db.prepare("SELECT * FROM outbox WHERE key = ?"),
     move: db.prepare(`UPDATE outbox SET state = ?, attempts = attempts + (? = 'sending'), ids = coalesce(?, ids), why = ?,
       due_at = coalesce(?, due_at), changed_at = ? WHERE seq = ?`),
@@ -62,10 +64,14 @@ export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (acc
   };
   const say: Outbox["say"] = (account, { chat, thread }, key, saying, now) =>
     atOnceOrWithin(database, () => {
-      const body = JSON.stringify(saying);
+      const body = JSON.stringify(saying, (_, value: unknown) =>
+        // Half a character would make the platform refuse the whole.
+        typeof value === "string" ? value.toWellFormed() : value,
+      );
+      const lane = `${isAtOnce(saying) ? "mark" : "text"} ${chat} ${thread ?? ""}`;
       // Of two edits only the newer one is worth anybody's time.
-      if (saying.kind === "edit" && Number(sql.replace.run(body, now, account, saying.of).changes) > 0) return true;
-      return Number(sql.say.run(key, account, chat, thread ?? null, body, now, now, now).changes) === 1;
+      if (saying.kind === "edit" && Number(sql.replace.run(body, account, lane, saying.of).changes) > 0) return true;
+      return Number(sql.say.run(key, account, chat, thread ?? null, body, lane, now, now, now).changes) === 1;
     });
   return {
     say,
@@ -80,7 +86,14 @@ export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (acc
             now,
           );
       }),
-    waiting: (account) => sql.waiting.all(account).map(outgoingOf),
+    waiting(account) {
+      const heads: Outgoing[] = [];
+      for (;;) {
+        const row = sql.head.get(account, heads.at(-1)?.lane ?? "");
+        if (row === undefined) return heads;
+        heads.push(outgoingOf(row));
+      }
+    },
     find(key) {
       const row = sql.find.get(key);
       return row === undefined ? undefined : outgoingOf(row);
@@ -101,6 +114,10 @@ export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (acc
   };
 }
 
+/** That something was heard is said at once; that it is done, behind the answer. */
+const isAtOnce = (saying: Saying): boolean =>
+  saying.kind === "typing" || (saying.kind === "mark" && saying.mark === "heard");
+
 function outgoingOf(row: Record<string, SQLOutputValue>): Outgoing {
   const thread = row["thread"];
   return {
@@ -111,6 +128,7 @@ function outgoingOf(row: Record<string, SQLOutputValue>): Outgoing {
     thread: typeof thread === "string" ? thread : undefined,
     saying: JSON.parse(String(row["body"])) as Saying,
     state: String(row["state"]) as Outgoing["state"],
+    lane: String(row["lane"]),
     attempts: Number(row["attempts"]),
     dueAt: Number(row["due_at"]),
     createdAt: Number(row["created_at"]),

@@ -32,6 +32,8 @@ export interface Parts {
 export interface Account {
   name: string;
   connector: Connector;
+  /** As the roster says now. */
+  wiring: () => Wiring;
   /** Whom people talk to there. */
   agent: string;
   /** How long an answer may take before the agent is reminded of it. */

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from "node:crypto";
 import type { SQLOutputValue } from "node:sqlite";
 
 import type { Approval } from "../contract/command.ts";
-import type { Ledger } from "./ledger.ts";
+import { atOnceOrWithin, type Ledger } from "./ledger.ts";
 
 /** One question of an agent, as it was put to one chat. The token is good for this question, there, once. */
 export interface Prompt {
@@ -35,7 +35,8 @@ export interface Prompts {
   move(token: string, state: Prompt["state"]): void;
 }
 
-export function openPrompts({ database: { db, atOnce } }: Ledger): Prompts {
+export function openPrompts({ database }: Pick<Ledger, "database">): Prompts {
+  const { db, atOnce } = database;
   const sql = {
     same: db.prepare(
       "SELECT * FROM prompts WHERE agent = ? AND permission = ? AND what = ? AND account = ? AND chat = ?",
@@ -66,7 +67,7 @@ export function openPrompts({ database: { db, atOnce } }: Ledger): Prompts {
       return row === undefined ? undefined : promptOf(row);
     },
     siblings: ({ agent, permission, what }) => sql.siblings.all(agent, permission, what).map(promptOf),
-    move: (token, state) => void atOnce(() => sql.move.run(state, token)),
+    move: (token, state) => void atOnceOrWithin(database, () => sql.move.run(state, token)),
   };
 }
 

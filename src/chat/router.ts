@@ -1,7 +1,13 @@
+import { createHash } from "node:crypto";
+
+import { systemCode } from "../lib/errors.ts";
+import { pause } from "../lib/wait.ts";
 import { accept } from "../mail/accept.ts";
+import { standingOf } from "./access.ts";
 import { decide } from "./approvals.ts";
 import { askerOf, carryOut, isFleetOrder, isLook, parseOrder, type Order } from "./commands.ts";
 import { keepFiles } from "./files.ts";
+import { endProgress } from "./follow.ts";
 import type { AccountIntake } from "./intake.ts";
 import type { Heard } from "./ledger.ts";
 import type { Account, Parts } from "./parts.ts";
@@ -10,29 +16,91 @@ import { errorText, spanText } from "./words.ts";
 /** Older than this, what was not said to us in so many words is not acted upon by itself. */
 const staleMs = 15 * 60_000;
 
-/** Hands on everything that was heard and is not held, each chat in its own order; a slow one keeps no other chat. */
-export async function routeWaiting(parts: Parts, account: Account, intake: AccountIntake): Promise<void> {
-  const chats = Map.groupBy(
-    parts.ledger.fresh(account.name).filter((row) => !intake.isHeld(row.chat)),
-    (row) => row.chat,
-  );
-  await Promise.all(
-    [...chats.values()].map(async (rows) => {
-      for (const row of rows) {
-        try {
-          await route(parts, account, row);
-        } catch (error) {
-          reply(parts, row, errorText(error));
-          parts.ledger.mark(row.seq, "done");
-          parts.log("chat-fault", error instanceof Error ? error.message : String(error));
-        }
-      }
-    }),
-  );
+/** How long a chat rests of which something could not be kept: a full disk, a locked database. */
+const restMs = 2_000;
+
+/** What hands on whatever was heard: each chat in its own order, and a slow one keeps no other. */
+export interface Routing {
+  /** Says that everything was heard, and begins with every chat that is not held and not busy. */
+  begin(): void;
+  /** When nothing is on its way any more. */
+  idle(): Promise<unknown>;
 }
 
-async function route(parts: Parts, account: Account, row: Heard): Promise<void> {
+export function routing(
+  parts: Parts,
+  account: Account,
+  intake: AccountIntake,
+  { signal, ring }: { signal: AbortSignal; ring: () => void },
+): Routing {
   const { ledger } = parts;
+  const busy = new Map<string, Promise<void>>();
+  let acknowledged = 0;
+
+  /** One chat until nothing of it waits. What cannot be kept just now is tried again, and nothing overtakes it. */
+  async function handOnAll(chat: string): Promise<void> {
+    while (!signal.aborted && !intake.isHeld(chat)) {
+      let row: Heard | undefined;
+      try {
+        row = ledger.next(account.name, chat);
+        if (row === undefined) return;
+        await route(parts, account, row);
+      } catch (error) {
+        parts.log("chat-fault", error instanceof Error ? error.message : String(error));
+        if (row === undefined || isPassing(error) || !giveUp(parts, row, error)) await pause(restMs, signal);
+      }
+    }
+  }
+
+  return {
+    begin() {
+      for (const row of ledger.since(account.name, acknowledged)) {
+        if (!isAside(row)) acknowledge(parts, row);
+        acknowledged = row.seq;
+      }
+      for (const chat of ledger.freshChats(account.name)) {
+        if (busy.has(chat) || intake.isHeld(chat)) continue;
+        const done = handOnAll(chat).finally(() => {
+          busy.delete(chat);
+          ring();
+        });
+        busy.set(chat, done);
+      }
+    },
+    idle: () => Promise.all(busy.values()),
+  };
+}
+
+/** Whoever said what cannot be done reads why. False where not even that can be kept. */
+function giveUp(parts: Parts, row: Heard, error: unknown): boolean {
+  try {
+    parts.ledger.database.atOnce(() => {
+      reply(parts, row, errorText(error));
+      parts.ledger.mark(row.seq, "done");
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A fault of the machine that will pass, or that a person mends: what somebody said is not lost by it. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const code = systemCode(error) ?? "";
+  if (["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE"].includes(code)) return true;
+  return ("errcode" in error && typeof error.errcode === "number") || isPassing(error.cause);
+}
+
+async function route(parts: Parts, account: Account, heard: Heard): Promise<void> {
+  const { ledger } = parts;
+  // Judged anew: between its being heard and now its sender may have been let out.
+  const standing = standingOf(account.wiring(), heard.speaker);
+  if (standing === undefined) {
+    audit(parts, heard, "refused let out", "");
+    return ledger.mark(heard.seq, "done");
+  }
+  const row = { ...heard, standing };
   if (row.kind === "delete") return takeBack(parts, row);
   if (row.kind === "press") return decide(parts, row, row.choice ?? "");
   const order = parseOrder(row.text);
@@ -40,22 +108,23 @@ async function route(parts: Parts, account: Account, row: Heard): Promise<void> 
     reply(parts, row, "mosaic was restarted in the middle of this; whether it was carried out is not known. See /ps.");
     return ledger.mark(row.seq, "done");
   }
-  const age = row.heardAt - row.saidAt;
-  const isStale = age > staleMs;
-  if (order === undefined) {
-    if (isStale && !row.isDirect && !row.isToUs) return putAside(parts, row);
-    return handOn(parts, account, row, account.agent, row.text);
-  }
-  acknowledge(parts, row);
+  if (order === undefined)
+    return isAside(row) ? putAside(parts, row) : handOn(parts, account, row, account.agent, row.text);
+  // A message that was changed into a command is no message any more.
+  if (row.kind === "edit") withdrawn(parts, row);
   if ("unknown" in order) return close(parts, row, order.unknown);
-  if (isStale && !isLook(order))
-    return close(
-      parts,
-      row,
-      `This came ${spanText(age)} late and was not carried out. Send it again if you still mean it.`,
-    );
+  if (isStale(row) && !isLook(order)) {
+    const late = spanText(row.heardAt - row.saidAt);
+    return close(parts, row, `This came ${late} late and was not carried out. Send it again if you still mean it.`);
+  }
   return obey(parts, account, row, order);
 }
+
+const isStale = ({ heardAt, saidAt }: Heard): boolean => heardAt - saidAt > staleMs;
+
+/** What people said long ago, and not to us in so many words. */
+const isAside = (row: Heard): boolean =>
+  isStale(row) && !row.isDirect && !row.isToUs && parseOrder(row.text) === undefined;
 
 async function obey(parts: Parts, account: Account, row: Heard, order: Order): Promise<void> {
   const { ledger, fleet } = parts;
@@ -89,48 +158,64 @@ async function handOn(parts: Parts, account: Account, row: Heard, to: string, te
   const { ledger, mail, now } = parts;
   acknowledge(parts, row);
   const before = row.kind === "edit" ? withdrawn(parts, row) : undefined;
-  const files = await keepFiles(parts, account.connector, row);
-  const correction = before === "read" ? "A correction of my last message:\n" : "";
-  const body = `${correction}${text}${files}`;
-  if (body.trim() === "") return ledger.mark(row.seq, "done");
-  const letter = accept(
-    mail,
-    {
-      key: `chat ${row.account} ${row.chat} ${row.id}${row.kind === "edit" ? ` ${row.seq}` : ""}`,
-      to,
-      from: { kind: row.standing === "owner" ? "owner" : "chat", name: nameOf(row) },
-      mode: "next",
-      body,
-      answerWithinMs: account.answerWithinMs,
-    },
-    now(),
-  );
-  ledger.mark(row.seq, "passed", { letter: letter.id });
-  audit(parts, row, "handed on", `${to} ${letter.id}`);
+  const key = `chat ${row.account} ${row.chat} ${row.id}${row.kind === "edit" ? ` ${row.seq}` : ""}`;
+  const id = idOf(key);
+  // Made before a kill: the same message, whatever could be fetched or taken back then.
+  if (mail.find(id) === undefined) {
+    const files = await keepFiles(parts, account.connector, row);
+    const isLate = row.isLate && row.kind === "message" && to === account.agent;
+    const body = `${before === "read" ? correction : ""}${isLate ? lateness : ""}${text}${files}`;
+    if (`${text}${files}`.trim() === "") return ledger.mark(row.seq, "done");
+    accept(
+      mail,
+      {
+        id,
+        key,
+        to,
+        from: { kind: row.standing === "owner" ? "owner" : "chat", name: nameOf(row) },
+        mode: "next",
+        body,
+        answerWithinMs: account.answerWithinMs,
+      },
+      now(),
+    );
+  }
+  ledger.mark(row.seq, "passed", { letter: id });
+  audit(parts, row, "handed on", `${to} ${id}`);
 }
 
-/** Changed before it was read: the old text is taken back. Undefined where nothing was handed on. */
+const correction = "A correction of my last message:\n";
+const lateness = "(This came late: it was said before what you were handed last from there.)\n";
+
+/** The id of the message that something becomes: the same at every try. */
+const idOf = (key: string): string =>
+  createHash("sha256")
+    .update(key)
+    .digest("hex")
+    .replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, "$1-$2-4$3-8$4-$5");
+
+/** What was said under that id before and is not read yet is taken back. Undefined where nothing was handed on. */
 function withdrawn(parts: Parts, row: Heard): "read" | "taken back" | undefined {
-  const first = earlier(parts, row);
-  const letter = first?.letter === undefined ? undefined : parts.mail.find(first.letter);
+  const { ledger, mail, now } = parts;
+  const first = ledger.before(row.account, row.chat, row.id, row.seq);
+  if (first?.state === "new" || first?.state === "stale") ledger.mark(first.seq, "done");
+  const letter = first?.letter === undefined ? undefined : mail.find(first.letter);
   if (first === undefined || letter === undefined) return undefined;
-  if (letter.closed || !parts.mail.takeBack(letter.id, parts.now())) return "read";
-  parts.ledger.mark(first.seq, "done");
+  const isUnread = letter.closed
+    ? letter.deliveredAt === undefined && (letter.state === "failed" || letter.state === "expired")
+    : mail.takeBack(letter.id, now());
+  if (!isUnread) return "read";
+  ledger.database.atOnce(() => {
+    endProgress(parts, first, "Taken back.");
+    ledger.mark(first.seq, "done");
+  });
   return "taken back";
 }
 
 function takeBack(parts: Parts, row: Heard): void {
-  const found = withdrawn(parts, row);
-  if (found === undefined) {
-    const first = earlier(parts, row);
-    if (first?.state === "new" || first?.state === "stale") parts.ledger.mark(first.seq, "done");
-  }
+  withdrawn(parts, row);
   parts.ledger.mark(row.seq, "done");
 }
-
-/** What was said under the same id before this row. */
-const earlier = (parts: Parts, row: Heard): Heard | undefined =>
-  parts.ledger.before(row.account, row.chat, row.id, row.seq);
 
 function putAside(parts: Parts, row: Heard): void {
   const { ledger } = parts;

@@ -80,4 +80,11 @@ export const migrations = [
     note TEXT,
     UNIQUE (account, chat, message, decision)
   ) STRICT;`,
+  // What waits is found by its lane, and how often something was decided without reading all that was ever decided.
+  `ALTER TABLE outbox ADD COLUMN lane TEXT NOT NULL DEFAULT '';
+  UPDATE outbox SET lane = CASE WHEN json_extract(body, '$.kind') = 'typing' OR json_extract(body, '$.mark') = 'heard'
+    THEN 'mark ' ELSE 'text ' END || chat || ' ' || coalesce(thread, '');
+  DROP INDEX outbox_open;
+  CREATE INDEX outbox_lanes ON outbox (account, lane, seq) WHERE state IN ('new', 'sending');
+  CREATE INDEX audit_counts ON audit (account, decision, at);`,
 ];

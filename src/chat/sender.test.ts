@@ -13,7 +13,18 @@ const to = { chat: "square" };
 
 function setUp(village: Village, clock = { now: 1_000_000 }) {
   const ledger = openLedger(join(scratchFolder("sender"), "chat.db"));
-  const outbox = openOutbox(ledger, () => 2_000);
+  const kept = openOutbox(ledger, () => 2_000);
+  /** What the next notes of what became of a row come to. */
+  const faults: Error[] = [];
+  const outbox: Outbox = {
+    ...kept,
+    move: (...args) => {
+      const fault = faults.shift();
+      if (fault !== undefined) throw fault;
+      kept.move(...args);
+    },
+  };
+  let isRefused = false;
   const stop = new AbortController();
   let rounds = Promise.resolve();
   let ring = () => {};
@@ -30,6 +41,7 @@ function setUp(village: Village, clock = { now: 1_000_000 }) {
       now: () => clock.now,
       random: () => 1,
       log: () => {},
+      isRefused: async () => isRefused,
     };
     rounds = sendWaiting(parts, wait, stop.signal);
   };
@@ -41,6 +53,8 @@ function setUp(village: Village, clock = { now: 1_000_000 }) {
   const states = (...keys: string[]) => keys.map((key) => outbox.find(key)?.state);
   return {
     outbox,
+    faults,
+    refuse: (refused: boolean) => void (isRefused = refused),
     run,
     clock,
     states,
@@ -153,4 +167,91 @@ test("is typing is worth nothing later; an edit of what was never sent neither",
   rig.run();
   await expect.poll(() => rig.states("t", "e")).toEqual(["failed", "failed"]);
   expect(village.sent).toEqual([]);
+});
+
+test("a database that cannot be written for a while ends nothing: it is sent when that has passed, and not in a busy loop", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  rig.text("1");
+  rig.faults.push(...Array.from({ length: 3 }, () => new Error("no space is left on the disk")));
+  rig.run();
+  await expect.poll(() => rig.faults.length).toBe(2);
+  rig.text("2");
+  rig.ring();
+  await pause(20);
+  expect([rig.faults.length, keys(village)], "it waits").toEqual([2, []]);
+  await expect
+    .poll(() => {
+      rig.clock.now += 60_000;
+      rig.ring();
+      return rig.states("1");
+    })
+    .toEqual(["sent"]);
+  await settled(rig.outbox, "2");
+  expect(keys(village)).toEqual(["1", "2"]);
+});
+
+test("what a kill cut off cannot be noted at once: nothing ends, and it is sent", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  rig.text("1");
+  const [row] = rig.outbox.waiting("a");
+  rig.outbox.move(row?.seq ?? 0, "sending", rig.clock.now);
+  rig.faults.push(new Error("no space is left on the disk"));
+  rig.run();
+  await expect.poll(() => rig.faults).toEqual([]);
+  rig.clock.now += 60_000;
+  await expect
+    .poll(() => {
+      rig.ring();
+      return rig.states("1");
+    })
+    .toEqual(["sent"]);
+});
+
+test("a chat in which thousands wait keeps no other chat waiting", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  for (let at = 0; at < 1_100; at++) rig.text(`many ${at}`);
+  rig.outbox.say("a", { chat: "zoo" }, "other", { kind: "text", text: "other" }, rig.clock.now);
+  village.fail({ kind: "later", why: "limited", afterMs: 3_600_000 });
+  rig.run();
+  await settled(rig.outbox, "other");
+  expect(keys(village)).toEqual(["other"]);
+});
+
+test("a clock that is set back keeps nothing waiting", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  rig.text("1");
+  village.fail({ kind: "later", why: "busy", afterMs: 1_000 });
+  rig.run();
+  await expect.poll(() => rig.outbox.find("1")).toMatchObject({ attempts: 1, state: "new" });
+  rig.clock.now -= 900_000;
+  rig.text("2");
+  await expect
+    .poll(() => {
+      rig.ring();
+      return rig.states("1", "2");
+    })
+    .toEqual(["sent", "sent"]);
+  expect(keys(village)).toEqual(["1", "2"]);
+});
+
+test("while the token is refused nothing is given up; another token's connection sends it", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  rig.text("1");
+  rig.refuse(true);
+  village.fail({ kind: "never", why: "401" });
+  rig.run();
+  await expect.poll(() => rig.outbox.find("1")?.attempts).toBe(1);
+  await pause(20);
+  expect(rig.states("1")).toEqual(["new"]);
+  rig.ring();
+  await pause(20);
+  expect([rig.states("1"), rig.outbox.find("1")?.attempts], "and nothing tried").toEqual([["new"], 1]);
+  rig.refuse(false);
+  rig.run();
+  await settled(rig.outbox, "1");
 });

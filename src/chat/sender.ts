@@ -8,6 +8,8 @@ const attemptMs = 15_000;
 const baseMs = 1_000;
 const capMs = 60_000;
 const giveUpMs = 24 * 3_600_000;
+/** How long a lane rests of which something could not be noted. */
+const restMs = 5_000;
 /** How long "is typing" is worth saying: platforms forget it as fast. */
 const typingMs = 8_000;
 
@@ -19,6 +21,8 @@ export interface SenderParts {
   /** 0 to 1. */
   random: () => number;
   log: (event: string, note: string) => void;
+  /** Whether the platform refuses the whole account, which a person must mend; then nothing is refused for good. */
+  isRefused: () => Promise<boolean>;
 }
 
 /**
@@ -33,35 +37,59 @@ export async function sendWaiting(
   const { account, outbox, now } = parts;
   const busy = new Map<string, Promise<void>>();
   const lastEdit = new Map<string, number>();
+  /** Lanes of which something could not even be noted, and since when they rest. */
+  const resting = new Map<string, number>();
   const done = new AbortController();
   let rung = () => {};
-  for (const row of outbox.waiting(account)) if (row.state === "sending") afterCrash(parts, row);
+  let isRefused = false;
+  const fault = (error: unknown) => parts.log("chat-fault", error instanceof Error ? error.message : String(error));
+
+  function begin(row: Outgoing): void {
+    const { lane, saying } = row;
+    resting.delete(lane);
+    const attempt = tryOne(parts, row, signal)
+      .then((end) => void (isRefused ||= end === "refused"))
+      .catch((error: unknown) => {
+        // A fault of ours, or a disk that is full: neither the daemon's end nor a busy loop.
+        resting.set(lane, now());
+        fault(error);
+      })
+      .finally(() => {
+        busy.delete(lane);
+        if (saying.kind === "edit") lastEdit.set(saying.of, now());
+        for (const [of, at] of lastEdit)
+          if (!isAhead(at, parts.connector.capabilities.editEveryMs)) lastEdit.delete(of);
+        rung();
+      });
+    busy.set(lane, attempt);
+  }
+  /** Whether so long after that moment is still to come. A moment that has not come yet is a clock's that was set back. */
+  const isAhead = (at: number, ms: number): boolean => at <= now() && at + ms > now();
+  const dueOf = ({ lane, saying, dueAt, changedAt }: Outgoing): number => {
+    const edited = saying.kind === "edit" ? lastEdit.get(saying.of) : undefined;
+    const rests = resting.get(lane);
+    const { editEveryMs } = parts.connector.capabilities;
+    return Math.max(
+      changedAt > now() ? 0 : dueAt,
+      edited !== undefined && isAhead(edited, editEveryMs) ? edited + editEveryMs : 0,
+      rests !== undefined && isAhead(rests, restMs) ? rests + restMs : 0,
+    );
+  };
+
   while (!signal.aborted) {
     let next = now() + capMs;
-    const heads = new Set<string>();
-    for (const row of outbox.waiting(account)) {
-      const lane = laneOf(row);
-      if (heads.has(lane) || busy.has(lane)) continue;
-      heads.add(lane);
-      const due = Math.max(row.dueAt, editDue(parts, row, lastEdit));
-      if (due > now()) {
-        next = Math.min(next, due);
-        continue;
-      }
-      const attempt = tryOne(parts, row, signal)
-        .catch((error: unknown) => {
-          // A fault of ours must not become a busy loop.
-          outbox.move(row.seq, "new", now(), { dueAt: now() + capMs });
-          parts.log("chat-fault", error instanceof Error ? error.message : String(error));
-        })
-        .finally(() => {
-          busy.delete(lane);
-          if (row.saying.kind === "edit") lastEdit.set(row.saying.of, now());
-          rung();
-        });
-      busy.set(lane, attempt);
-    }
     const finished = new Promise<void>((resolve) => (rung = resolve));
+    try {
+      for (const row of isRefused ? [] : outbox.waiting(account)) {
+        if (busy.has(row.lane)) continue;
+        const due = dueOf(row);
+        if (due > now()) next = Math.min(next, due);
+        else begin(row);
+      }
+    } catch (error) {
+      fault(error);
+      next = now() + restMs;
+    }
     await Promise.race([wait(Math.max(0, next - now())), finished]);
   }
   // What is cut off here is looked at by its key at the next start.
@@ -69,21 +97,15 @@ export async function sendWaiting(
   done.abort();
 }
 
-/** That something was heard is said at once; that it is done, behind the answer. */
-const isAtOnce = (saying: Outgoing["saying"]): boolean =>
-  saying.kind === "typing" || (saying.kind === "mark" && saying.mark === "heard");
-
-const laneOf = ({ chat, thread, saying }: Outgoing): string =>
-  `${isAtOnce(saying) ? "mark" : "text"} ${chat} ${thread ?? ""}`;
-
-function editDue({ connector }: SenderParts, { saying }: Outgoing, lastEdit: ReadonlyMap<string, number>): number {
-  if (saying.kind !== "edit") return 0;
-  const last = lastEdit.get(saying.of);
-  return last === undefined ? 0 : last + connector.capabilities.editEveryMs;
-}
-
-async function tryOne({ account, ...parts }: SenderParts, row: Outgoing, signal: AbortSignal): Promise<void> {
+async function tryOne(
+  { account, ...parts }: SenderParts,
+  row: Outgoing,
+  signal: AbortSignal,
+): Promise<"refused" | void> {
   const { outbox, connector, now, log } = parts;
+  // A kill came between its try and the note of what became of it.
+  if (row.state === "sending" && !mayRepeat(parts, row))
+    return giveOver(parts, row, "mosaic ended while it was being sent");
   const out = outOf(parts, row);
   if (out === undefined) return outbox.move(row.seq, "failed", now(), { why: "it has lost its meaning" });
   outbox.move(row.seq, "sending", now());
@@ -95,14 +117,17 @@ async function tryOne({ account, ...parts }: SenderParts, row: Outgoing, signal:
   switch (result.kind) {
     case "sent":
       return outbox.move(row.seq, "sent", now(), { ids: result.ids });
-    case "never":
-      return fail(result.why);
+    case "never": {
+      // With the whole account refused this says nothing of the message: it goes out when a person has mended that.
+      if (!(await parts.isRefused())) return fail(result.why);
+      outbox.move(row.seq, "new", now(), { why: result.why, dueAt: now() });
+      return "refused";
+    }
     case "later":
     case "unknown": {
       if (now() - row.createdAt > giveUpMs) return fail(`given up after a day: ${result.why}`);
       if (result.kind === "unknown" && !mayRepeat(parts, row)) {
-        outbox.move(row.seq, "unknown", now(), { why: result.why });
-        return repeat(parts, row);
+        return giveOver(parts, row, result.why);
       }
       return outbox.move(row.seq, "new", now(), { why: result.why, dueAt: now() + waitOf(parts, row, result) });
     }
@@ -122,16 +147,14 @@ const mayRepeat = (
   now() - changedAt < connector.capabilities.idempotentMs || !(saying.kind === "text" || saying.kind === "file");
 
 /** It may be there already and nobody can look: better twice, and said so, than not at all. */
-function repeat({ outbox, now }: Pick<SenderParts, "outbox" | "now">, { account, key, saying, ...to }: Outgoing): void {
-  if (saying.kind !== "text" || key.endsWith(" again")) return;
-  outbox.say(account, to, `${key} again`, { ...saying, text: `(may repeat) ${saying.text}` }, now());
-}
-
-/** What a kill cut off in the middle of its try. */
-function afterCrash(parts: SenderParts, row: Outgoing): void {
-  if (mayRepeat(parts, row)) return parts.outbox.move(row.seq, "new", parts.now());
-  parts.outbox.move(row.seq, "unknown", parts.now(), { why: "mosaic ended while it was being sent" });
-  return repeat(parts, row);
+function giveOver(
+  { outbox, now }: Pick<SenderParts, "outbox" | "now">,
+  { seq, account, key, saying, ...to }: Outgoing,
+  why: string,
+): void {
+  outbox.move(seq, "unknown", now(), { why });
+  if ((saying.kind !== "text" && saying.kind !== "file") || key.endsWith(" again")) return;
+  outbox.say(account, to, `${key} again`, { ...saying, text: `(may repeat) ${saying.text ?? ""}`.trim() }, now());
 }
 
 /** What the connector is asked to do; undefined where that has lost its meaning. */

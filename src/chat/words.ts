@@ -1,7 +1,7 @@
 import type { Approval, Outcome } from "../contract/command.ts";
 import type { FleetState } from "../contract/state.ts";
 import { FleetError } from "../lib/errors.ts";
-import { table } from "../lib/text.ts";
+import { table, visible } from "../lib/text.ts";
 
 /** What the chat says, in one place. Results first, short, and what to do next where something is left to do. */
 
@@ -69,15 +69,24 @@ export function errorText(error: unknown): string {
   return error.hint === undefined ? error.message : `${error.message} Next: ${error.hint}`;
 }
 
+/** How much of what an agent asks for is shown: with everything around it it must fit into one message. */
+const mostAsked = 1_000;
+const oneLine = (text: string, most: number): string =>
+  visible(text).replaceAll(/\s+/g, " ").replaceAll("```", "ʼʼʼ").slice(0, most);
+
 export function approvalText({
   agent,
   what,
   cwd,
   reason,
 }: Pick<Approval, "agent" | "what" | "cwd" | "reason">): string {
-  const where = cwd === null ? "" : `\nin ${cwd}`;
-  const why = reason === null ? "" : `\n${reason}`;
-  return `${agent} asks to be allowed:\n${block(what.slice(0, 1_200))}${where}${why}`;
+  // An agent's words: nothing in them may look like ours, and what is approved unseen is at least said to be there.
+  const asked = visible(what);
+  const rest = asked.length - mostAsked;
+  const more = rest > 0 ? `\n… and ${rest} characters that are not shown here: mosaic fleet approvals` : "";
+  const where = cwd === null ? "" : `\nin ${oneLine(cwd, 200)}`;
+  const why = reason === null ? "" : `\nIts reason: ${oneLine(reason, 300)}`;
+  return `${agent} asks to be allowed:\n${block(asked.slice(0, mostAsked))}${more}${where}${why}`;
 }
 
 export const helpText = `Whatever you write goes to the orchestrator. Lines that begin with / or ! are for the fleet itself:

@@ -56,13 +56,17 @@ async function once(context: Context, door: ConsoleDoor, text: string, options: 
   const timeout = AbortSignal.timeout(options.timeout ?? 600_000);
   const signal = AbortSignal.any([context.signal, timeout]);
   const answers = new Map<string, string>();
+  /** What answers this, and its further parts; whatever else is said meanwhile (a question of an agent) is not the answer. */
+  const isAnswer = (line: ConsoleLine & { kind: "text" }) =>
+    line.replyTo === id ||
+    [...answers.keys()].some((first) => /^ \d+$/.test(line.id.slice(first.length)) && line.id.startsWith(first));
   // What is said before somebody listens could be answered before; so the listening begins first.
   const lines = door.follow(0, signal);
   const first = lines.next();
   await door.say({ id, text });
   for await (const line of startingWith(first, lines)) {
     if (options.json && line.kind !== "typing") context.out(`${JSON.stringify(line)}\n`);
-    if (line.kind === "text" && (line.replyTo === id || line.replyTo === null)) answers.set(line.id, line.text);
+    if (line.kind === "text" && isAnswer(line)) answers.set(line.id, line.text);
     // What is changed later is progress, not an answer.
     if (line.kind === "edit") answers.delete(line.of);
     if (line.kind === "text" && line.replyTo === id) context.progress(visible(line.text));
@@ -98,6 +102,7 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
     process.stdout.write(`\r\u001b[J${text}\n`);
     prompt.prompt(true);
   };
+  let said: Promise<unknown> = Promise.resolve();
   /** What was typed here stands here already. */
   const own = new Set<string>();
   const reading = read(context, door, options.lines ?? 20, signal, (line) => {
@@ -110,17 +115,21 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
     if (typed.trim() === "") return prompt.prompt();
     const id = randomUUID();
     own.add(id);
-    void insist(() => door.say({ id, text: typed }), signal).catch((error: unknown) =>
-      show(paint("red", `not said: ${error instanceof Error ? error.message : String(error)}`)),
-    );
+    // One after another: lines that are pasted keep their order, also over a daemon that is started anew.
+    said = said
+      .then(() => insist(() => door.say({ id, text: typed }), context.signal))
+      .catch((error: unknown) =>
+        show(paint("red", `not said: ${error instanceof Error ? error.message : String(error)}`)),
+      );
     return prompt.prompt();
   });
   await new Promise<void>((resolve) => {
     prompt.on("close", resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
-  end.abort();
   prompt.close();
+  await said; // what was typed just before the end is said too
+  end.abort();
   await reading;
   context.err("\n");
   return 0;

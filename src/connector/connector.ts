@@ -143,7 +143,7 @@ export interface Connector {
   readonly platform: Platform;
   readonly capabilities: Capabilities;
   /** Listens until the signal, over every outage of the network; resolves when stopped. Rejects only with a FleetError that a person must mend (a refused token). */
-  run(around: Surroundings): Promise<void>;
+  run: (around: Surroundings) => Promise<void>;
   /** One attempt, with no hidden retry, ended by the signal. Never throws. */
   send(out: Out, signal: AbortSignal): Promise<Sent>;
   /** Looks whether token, rights and channels are right, and changes nothing. Throws a FleetError with the sentence for the person. */

@@ -87,7 +87,10 @@ export function connectionsOf(
       }
       return probe(wiring, token);
     },
-    remove: (account) => removeAccount(world, account),
+    async remove(account) {
+      await removeAccount(world, account);
+      await withLedger((ledger) => ledger.forget(account));
+    },
     async pair(account, standing) {
       wiringNamed(await wirings(), account);
       return withLedger((ledger) => newPairing(ledger, account, standing, world.now()));

@@ -1,36 +1,56 @@
 import { listen, routes } from "../api/server.ts";
+import type { FleetControl } from "../contract/command.ts";
 import { inProcess } from "../fleet/control.ts";
 import type { World } from "../fleet/world.ts";
+import { pause } from "../lib/wait.ts";
 import { metricsText } from "./metrics.ts";
 import { talk, type Talk } from "./talk.ts";
+
+/** How long until what could not be offered is tried again. */
+const againMs = 5_000;
 
 /** What the daemon offers: the chats, and the local API. A fault of theirs is logged and takes nobody's supervision away. */
 export async function offer(world: World, version: string, signal: AbortSignal): Promise<void> {
   const startedAt = world.now();
   const fault = (error: unknown) =>
     world.log({ event: "api-fault", note: error instanceof Error ? error.message : String(error) });
-  try {
-    // Whoever is asked here is the daemon: there is none to be brought up.
-    const control = inProcess(world, { ensureDaemon: async () => {} });
-    const chats = talk(world, control, signal);
-    const api = await listen(
-      world.home.api,
-      routes({
-        control,
-        console: chats.door,
-        health: () => healthOf(chats, startedAt, world.now()),
-        metrics: async () => metricsText(await control.state(), chats, startedAt),
-        version,
-        onFault: fault,
-      }),
-    );
+  while (!signal.aborted) {
     try {
-      await chats.done;
-    } finally {
-      await api.close();
+      // Whoever is asked here is the daemon: there is none to be brought up.
+      const control = inProcess(world, { ensureDaemon: async () => {} });
+      await offerOnce(control);
+    } catch (error) {
+      fault(error);
     }
-  } catch (error) {
-    fault(error);
+    // A full disk or a locked database passes.
+    await pause(againMs, signal);
+  }
+
+  async function offerOnce(control: FleetControl): Promise<void> {
+    const end = new AbortController();
+    const chats = talk(world, control, AbortSignal.any([signal, end.signal]));
+    try {
+      const api = await listen(
+        world.home.api,
+        routes({
+          control,
+          console: chats.door,
+          health: () => healthOf(chats, startedAt, world.now()),
+          metrics: async () => metricsText(await control.state(), chats, startedAt),
+          version,
+          onFault: fault,
+        }),
+        fault,
+      );
+      try {
+        await chats.done;
+      } finally {
+        await api.close();
+      }
+    } finally {
+      end.abort();
+      await chats.done;
+    }
   }
 }
 

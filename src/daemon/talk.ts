@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { watch } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
-import { runChat, type Chat } from "../chat/chat.ts";
+import { runChat, type Chat, type ChatSurroundings } from "../chat/chat.ts";
 import { consoleChat, consoleConnector, consoleOwner } from "../connector/console/console.ts";
 import { connectorOf } from "../connector/index.ts";
 import type { FleetControl } from "../contract/command.ts";
@@ -39,35 +39,39 @@ export function talk(world: World, control: FleetControl, signal: AbortSignal): 
   const { home } = world;
   const roster = () => readRoster(home.roster, home.cache, home.user);
   const log = (event: string, note: string) => world.log({ event, note });
-  const mail = openStore(home.messages);
   const here = consoleConnector(home.console, world.user, world.now);
-  const chat = runChat(
-    {
-      fleet: {
-        control,
-        agents: async () => (await roster()).agents,
-        approvals: () => fleetApprovals(world),
-      },
-      mail,
-      path: home.chat,
-      files: home.files,
-      wirings: async () => [consoleWiring, ...(await roster()).connectors],
-      async open(wiring) {
-        const { account, platform } = wiring;
-        if (platform === "console") return { connector: here, lockPath: join(home.locks, "console.lock") };
-        const token = connectorToken(home, account);
-        if (token === undefined) return undefined;
-        const connector = (await connectorOf(platform))(wiring, token);
-        return { connector, lockPath: accountLock(world, platform, token) };
-      },
-      secretMark: (account) => connectorTokenMark(home, account),
-      bell: () => new Bell(),
-      now: world.now,
-      random: Math.random,
-      log,
+  const mail = openStore(home.messages);
+  const around: ChatSurroundings = {
+    fleet: {
+      control,
+      agents: async () => (await roster()).agents,
+      approvals: () => fleetApprovals(world),
     },
-    signal,
-  );
+    mail,
+    path: home.chat,
+    files: home.files,
+    wirings: async () => [consoleWiring, ...(await roster()).connectors],
+    async open(wiring) {
+      const { account, platform } = wiring;
+      if (platform === "console") return { connector: here, lockPath: join(home.locks, "console.lock") };
+      const token = connectorToken(home, account);
+      if (token === undefined) return undefined;
+      const connector = (await connectorOf(platform))(wiring, token);
+      return { connector, lockPath: accountLock(world, platform, token) };
+    },
+    secretMark: (account) => connectorTokenMark(home, account),
+    bell: () => new Bell(),
+    now: world.now,
+    random: Math.random,
+    log,
+  };
+  let chat: Chat;
+  try {
+    chat = runChat(around, signal);
+  } catch (error) {
+    mail.close(); // it is tried again
+    throw error;
+  }
   const watcher = watchFleet(world, chat);
   const done = chat.done.finally(() => {
     watcher?.close();
@@ -104,11 +108,11 @@ function watchFleet({ home }: World, chat: Chat): { close(): void } | undefined 
     const tokenFolder = dirname(connectorTokenPath(home, "any"));
     makeFolder(tokenFolder);
     const tokens = watch(tokenFolder, () => chat.reread());
+    const watchers = [watcher, agents, tokens];
     const close = () => {
-      for (const one of [watcher, agents, tokens]) one.close();
+      for (const one of watchers) one.close();
     };
-    watcher.on("error", close);
-    agents.on("error", close);
+    for (const one of watchers) one.on("error", close);
     return { close };
   } catch {
     return undefined;

@@ -1,4 +1,4 @@
-import type { Approval } from "../contract/command.ts";
+import type { Approval, Command } from "../contract/command.ts";
 import { harnessOf } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { asLaunched, deskOf } from "./launch.ts";
@@ -53,11 +53,29 @@ export async function answerApproval(
   world: World,
   fleet: string,
   agents: readonly Observed[],
-  { id, decision }: { id: string; decision: "allow" | "deny" },
+  { id, decision, by }: Pick<Extract<Command, { do: "answer" }>, "id" | "decision" | "by">,
 ): Promise<Approval> {
   const open = await openApprovals(world, fleet, agents);
+  const found = questionNamed(open, id, { whole: by.kind === "chat" });
+  const one = agents.find(({ agent }) => agent.name === found.agent) as Observed;
+  const agent = asLaunched(world, one);
+  await (await harnessOf(agent.runtime)).answer?.(deskOf(world, fleet, agent), found.id, decision);
+  world.log({ agent: agent.name, event: `permission-${decision}`, note: `${found.id}: ${found.what}` });
+  return found;
+}
+
+/**
+ * The one question with that id. A person may type its beginning; whoever pressed a button meant the very one, and where that
+ * is over, no other that begins like it.
+ */
+export function questionNamed(
+  open: readonly Approval[],
+  id: string,
+  { whole }: { whole: boolean },
+): Approval & { id: string } {
   const exact = open.filter((one) => one.id === id || `${one.agent}/${one.id ?? ""}` === id || one.agent === id);
-  const [found, second] = exact.length > 0 ? exact : open.filter((one) => `${one.agent}/${one.id}`.startsWith(id));
+  const [found, second] =
+    exact.length > 0 || whole ? exact : open.filter((one) => `${one.agent}/${one.id}`.startsWith(id));
   if (found === undefined || second !== undefined || id === "") {
     const why = second === undefined ? "Nothing that an agent waits for begins with" : "More than one begins with";
     throw new FleetError("not-found", `${why} ${JSON.stringify(id)}.`, { hint: "mosaic fleet approvals" });
@@ -67,9 +85,5 @@ export async function answerApproval(
       hint: `mosaic fleet attach ${found.agent}`,
     });
   }
-  const one = agents.find(({ agent }) => agent.name === found.agent) as Observed;
-  const agent = asLaunched(world, one);
-  await (await harnessOf(agent.runtime)).answer?.(deskOf(world, fleet, agent), found.id, decision);
-  world.log({ agent: agent.name, event: `permission-${decision}`, note: `${found.id}: ${found.what}` });
-  return found;
+  return { ...found, id: found.id };
 }

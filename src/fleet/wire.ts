@@ -52,12 +52,13 @@ function entryOf({ account, platform, mention, ...wiring }: Wiring): Record<stri
 
 /** The roster's text with that account in it: added, or changed where it is there already. */
 export function withAccount(text: string, connectors: readonly Wiring[], wiring: Wiring): string {
-  if (!connectors.some((one) => one.account === wiring.account))
-    return addEntry(text, "connectors", wiring.account, entryOf(wiring));
-  return Object.entries(entryOf(wiring)).reduce(
-    (edited, [key, value]) => setValue(edited, ["connectors", wiring.account, key], value),
-    text,
-  );
+  const before = connectors.find((one) => one.account === wiring.account);
+  if (before === undefined) return addEntry(text, "connectors", wiring.account, entryOf(wiring));
+  return Object.entries({
+    ...entryOf(wiring),
+    // Back to what holds without a word is a change too.
+    ...(wiring.mention !== before.mention && { mention: wiring.mention }),
+  }).reduce((edited, [key, value]) => setValue(edited, ["connectors", wiring.account, key], value), text);
 }
 
 /** Keeps an account's token: a file of its own, for its owner only. */
@@ -74,6 +75,8 @@ export async function addAccount(world: World, wiring: Wiring, token: string): P
       });
     }
     const changed = addEntry(text, "connectors", wiring.account, entryOf(wiring));
+    // A token is kept only for an account that there can be.
+    parseRoster(changed, world.home.roster, world.home.user);
     keepToken(world, wiring.account, token);
     return changed;
   });

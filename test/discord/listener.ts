@@ -24,7 +24,11 @@ const ledger = openLedger(database);
 const never = new AbortController().signal;
 
 const handOn = () => {
-  for (const row of ledger.fresh(wiring.account)) if (!intake.isHeld(row.chat)) ledger.mark(row.seq, "done");
+  for (const chat of ledger.freshChats(wiring.account)) {
+    if (intake.isHeld(chat)) continue;
+    for (let row = ledger.next(wiring.account, chat); row !== undefined; row = ledger.next(wiring.account, chat))
+      ledger.mark(row.seq, "done");
+  }
 };
 const intake = intakeFor(wiring.account, {
   ledger,

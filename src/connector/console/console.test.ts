@@ -1,157 +1,104 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { getEventListeners } from "node:events";
 import { join } from "node:path";
 
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import { scratchFolder } from "../../../test/scratch.ts";
-import type { ConsoleDoor, ConsoleLine } from "../../contract/console.ts";
-import { pause } from "../../lib/wait.ts";
-import { connectorSuite } from "../connector-suite.ts";
-import { memoryStore } from "../memory-intake.ts";
-import type { Rig, Shown } from "../suite-rig.ts";
-import { consoleChat, consoleConnector, consoleOwner } from "./console.ts";
+import type { ConsoleLine } from "../../contract/console.ts";
+import type { Inbound } from "../connector.ts";
+import { consoleConnector } from "./console.ts";
 
-/** This machine's own chat, as the suite sees it: whoever talks there tries again where the daemon is away. */
-async function consoleRig(): Promise<Rig> {
-  const path = join(scratchFolder("console"), "console.db");
-  let door: ConsoleDoor | undefined;
-  const open: Rig["open"] = () => {
-    const made = consoleConnector(path, "me", Date.now);
-    return {
-      ...made,
-      async run(around) {
-        door = made.door;
-        await made.run(around);
-        if (door === made.door) door = undefined;
-      },
-    };
-  };
-  /** Until it is kept, as `mosaic fleet chat` does; somebody listens for a moment where nobody does. */
-  async function insist(say: (to: ConsoleDoor) => Promise<void>): Promise<void> {
-    for (let left = 500; left > 0; left--) {
-      try {
-        if (door !== undefined) return await say(door);
-      } catch {
-        // that process is dying
-      }
-      await pause(5);
-      if (door !== undefined || left % 50 !== 0) continue;
-      const end = new AbortController();
-      const one = open();
-      const running = one.run({
-        intake: memoryStore(() => true).open().intake,
-        signal: end.signal,
-        tell: () => {},
-        log: () => {},
-      });
-      await say(door ?? (Promise.reject(new Error("nobody listens")) as never));
-      end.abort();
-      return running;
-    }
-    throw new Error("nobody took it");
-  }
-  const never = () => Promise.reject(new Error("this chat has no such thing"));
-  return {
-    token: randomBytes(8).toString("hex"),
-    chat: consoleChat,
-    owner: consoleOwner,
-    open,
-    async say(_, text, where) {
-      const id = randomUUID();
-      const line = { id, text, replyTo: where?.replyTo };
-      // A process that dies of it has not acknowledged it: it stays with whoever said it, until one takes it.
-      const kept = door?.say(line).catch(() => void insist((to) => to.say(line)));
-      await (kept ?? insist((to) => to.say(line)));
-      return id;
+async function setUp(folder = scratchFolder("console"), clock = { now: 1_000 }) {
+  const connector = consoleConnector(join(folder, "console.db"), "ada", () => clock.now);
+  const admitted: Inbound[] = [];
+  const stop = new AbortController();
+  let full = false;
+  const intake = {
+    admit: (batch: readonly Inbound[]) => {
+      if (full) throw new Error("no space is left on the disk");
+      const known = batch.some((row) => admitted.some((one) => one.id === row.id && one.revision === row.revision));
+      if (!known) admitted.push(...batch);
+      return [known ? ("known" as const) : ("new" as const)];
     },
-    async press(by, message, choice) {
-      let isKept = false;
-      const id = randomUUID();
-      // Whoever may open the socket is the owner; a stranger cannot even try.
-      if (by === "owner") void insist((to) => to.choose({ id, message, choice })).then(() => (isKept = true));
-      return async () => isKept;
-    },
-    shown: async () => shownOf(await linesOf(path)),
-    typed: async () => undefined,
-    edit: never,
-    remove: never,
-    newThread: never,
-    directChat: never,
-    trouble: never,
-    mend: never,
+    cursor: () => undefined,
+    hold: () => {},
+    release: () => {},
+    known: () => new Map<string, string>(),
   };
+  const running = connector.run({ intake, signal: stop.signal, tell: () => {}, log: () => {} });
+  onTestFinished(async () => {
+    stop.abort();
+    await running;
+  });
+  const end = async () => {
+    stop.abort();
+    await running;
+  };
+  const text = (key: string) =>
+    connector.send({ kind: "text", key, chat: "console", text: key }, new AbortController().signal);
+  return { connector, door: connector.door, admitted, clock, end, text, fill: (is: boolean) => void (full = is) };
 }
 
-async function linesOf(path: string): Promise<ConsoleLine[]> {
-  const end = new AbortController();
-  const lines: ConsoleLine[] = [];
-  const here = consoleConnector(path, "me", Date.now);
-  const reading = here.door.follow(1_000, end.signal);
-  const first = reading.next();
-  await here.send({ chat: consoleChat, key: "t", kind: "typing" }, end.signal);
-  for (let next = await first; next.done !== true && next.value.kind !== "typing"; next = await reading.next())
-    lines.push(next.value);
-  end.abort();
-  return lines;
-}
-
-function shownOf(lines: readonly ConsoleLine[]): Shown[] {
-  const shown = new Map<string, Shown>();
-  for (const line of lines) {
-    if (line.kind === "said" || line.kind === "text") {
-      const { id, text } = line;
-      const more =
-        line.kind === "text"
-          ? { choices: line.choices.map((one) => one.id), replyTo: line.replyTo ?? undefined }
-          : { choices: [], replyTo: undefined };
-      shown.set(id, { id, text, isOurs: line.kind === "text", marks: [], files: [], ...more });
-    } else if (line.kind === "edit") {
-      const one = shown.get(line.of);
-      if (one !== undefined) Object.assign(one, { text: line.text, choices: line.choices.map((choice) => choice.id) });
-    } else if (line.kind === "mark") {
-      const marks = shown.get(line.of)?.marks;
-      if (marks?.includes(line.mark) === false) marks.push(line.mark);
-    }
-  }
-  return [...shown.values()];
-}
-
-const network = "there is no network in between";
-connectorSuite("console", consoleRig, {
-  outage: network,
-  "half-open": network,
-  "lost-session": network,
-  cut: network,
-  duplicates: network,
-  disorder: network,
-  limited: network,
-  broken: network,
-  reset: network,
-  garbled: network,
-  "reset-after": network,
-  revoked: "it has no token",
-  threads: "it has none",
-  direct: "it is one chat",
-  files: "the person is on this machine",
-  changes: "what was said there stays said",
-  echo: "our own words are not told to us",
-  strangers: "whoever opens the socket is the owner",
-  absence: "nothing is said while nobody listens: it is refused, and tried again",
-  liveness: network,
+test("what is said is heard by the person of this machine, in order also under a clock that goes back, and shown once", async () => {
+  const folder = scratchFolder("console");
+  const first = await setUp(folder, { now: 5_000 });
+  await first.door.say({ id: "1", text: "one" });
+  await first.door.say({ id: "2", text: "two" });
+  await first.door.say({ id: "2", text: "two" });
+  await first.end();
+  await expect(first.door.say({ id: "x", text: "x" })).rejects.toThrow(/not up/);
+  const second = await setUp(folder, { now: 1_000 });
+  await second.door.say({ id: "3", text: "three" });
+  await second.door.choose({ id: "p", message: "m", choice: "allow" });
+  const all = [...first.admitted, ...second.admitted];
+  expect(all.map((row) => [row.kind, row.id, row.text, row.speaker.id, row.isToUs])).toEqual([
+    ["message", "1", "one", "local", true],
+    ["message", "2", "two", "local", true],
+    ["message", "3", "three", "local", true],
+    ["press", "m", "", "local", true],
+  ]);
+  for (const [at, row] of all.entries()) if (at > 0) expect(row.order).toBeGreaterThan(all[at - 1]?.order ?? 0n);
+  const shown: ConsoleLine[] = [];
+  for await (const line of second.door.follow(10, AbortSignal.timeout(20))) shown.push(line);
+  expect(shown.map((line) => (line.kind === "said" ? line.text : line.kind))).toEqual(["one", "two", "three"]);
 });
 
-test("who follows sees what was said before and what comes, each line once, and leaves nothing behind", async () => {
-  const path = join(scratchFolder("console"), "console.db");
-  const here = consoleConnector(path, "me", Date.now);
-  const signal = new AbortController().signal;
-  const say = (key: string) => here.send({ chat: consoleChat, key, kind: "text", text: key }, signal);
-  for (const key of ["a", "b", "c"]) await say(key);
-  const reading = here.door.follow(2, signal);
-  const seen: number[] = [];
-  for await (const line of reading) {
-    seen.push(line.seq);
-    if (seen.length === 2) await say("d");
-    if (seen.length === 3) break;
+test("what cannot be kept is not shown as said", async () => {
+  const rig = await setUp();
+  rig.fill(true);
+  await expect(rig.door.say({ id: "1", text: "one" })).rejects.toThrow(/no space/);
+  rig.fill(false);
+  await rig.door.say({ id: "1", text: "one" });
+  const shown: ConsoleLine[] = [];
+  for await (const line of rig.door.follow(10, AbortSignal.timeout(20))) shown.push(line);
+  expect(shown).toHaveLength(1);
+});
+
+test("somebody who looks for long leaves nothing behind: no listener for each line, and nothing after they have gone", async () => {
+  const rig = await setUp();
+  const gone = new AbortController();
+  const lines = rig.door.follow(0, gone.signal);
+  for (let at = 0; at < 50; at++) {
+    const next = lines.next();
+    await rig.text(`line ${at}`);
+    expect((await next).value).toMatchObject({ text: `line ${at}` });
   }
-  expect(seen).toEqual([2, 3, 4]);
+  expect(getEventListeners(gone.signal, "abort").length).toBeLessThan(3);
+  gone.abort(); // while whoever looks is busy with the last line
+  expect(await lines.next()).toMatchObject({ done: true });
+});
+
+test("who reads slower than lines come is let go of, and reads the rest when they come back", async () => {
+  const rig = await setUp();
+  const gone = new AbortController();
+  const lines = rig.door.follow(1, gone.signal);
+  await rig.text("first");
+  expect((await lines.next()).value).toMatchObject({ text: "first" });
+  const pending = lines.next();
+  for (let at = 0; at < 3_000; at++)
+    await rig.connector.send({ kind: "typing", key: `${at}`, chat: "console" }, gone.signal);
+  await pending;
+  let count = 0;
+  for await (const line of lines) if (line.kind === "typing") count++;
+  expect(count).toBeLessThan(1_500);
 });

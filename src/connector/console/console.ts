@@ -1,7 +1,7 @@
 import type { ConsoleDoor, ConsoleLine } from "../../contract/console.ts";
 import { FleetError } from "../../lib/errors.ts";
 import type { Connector, Inbound, Intake, Out, Sent } from "../connector.ts";
-import { openLines, type NewLine } from "./lines.ts";
+import { openLines, type Lines, type NewLine } from "./lines.ts";
 
 /** Of one text, in UTF-16 units. */
 const longest = 100_000;
@@ -10,18 +10,23 @@ const longest = 100_000;
 export const consoleChat = "console";
 export const consoleOwner = "local";
 
+/** How many lines may wait for one who looks. */
+const mostWaiting = 1_000;
+
 /**
  * The chat of this machine, which needs no account: the same core, contract and commands as every other. What is said while
  * nobody looks is kept, and shown when somebody does.
  */
 export function consoleConnector(path: string, name: string, now: () => number): Connector & { door: ConsoleDoor } {
-  const lines = openLines(path);
+  let opened: Lines | undefined;
+  /** Open while somebody listens or looks. */
+  const lines = () => (opened ??= openLines(path));
   const followers = new Set<(line: ConsoleLine) => void>();
   let intake: Intake | undefined;
   let lastOrder = 0n;
 
   function put(key: string, line: NewLine): void {
-    const kept = lines.add(key, line, now());
+    const kept = lines().add(key, line, now());
     if (kept !== undefined) for (const tell of followers) tell(kept);
   }
 
@@ -52,7 +57,7 @@ export function consoleConnector(path: string, name: string, now: () => number):
     },
     async run({ intake: given, signal, tell }) {
       intake = given;
-      lastOrder = lines.lastOrder();
+      lastOrder = lines().lastOrder();
       given.release(consoleChat);
       tell({ state: "up", since: now(), aliveAt: now() });
       await new Promise<void>((resolve) => {
@@ -60,14 +65,16 @@ export function consoleConnector(path: string, name: string, now: () => number):
         signal.addEventListener("abort", () => resolve(), { once: true });
       });
       intake = undefined;
+      opened?.close();
+      opened = undefined;
     },
     async send(out: Out): Promise<Sent> {
       if (out.kind === "typing") {
-        for (const tell of followers) tell({ seq: lines.last(), at: now(), kind: "typing" });
+        for (const tell of followers) tell({ seq: lines().last(), at: now(), kind: "typing" });
         return { kind: "sent", ids: [] };
       }
       if (out.kind === "text" && out.text.length > longest) return { kind: "never", why: "this text is too long" };
-      if (out.kind === "mark" && !lines.has(`said ${out.message}`))
+      if (out.kind === "mark" && !lines().has(`said ${out.message}`))
         return { kind: "never", why: "nobody has said that here" };
       put(out.key, lineOf(out));
       return { kind: "sent", ids: [out.key] };
@@ -85,23 +92,26 @@ export function consoleConnector(path: string, name: string, now: () => number):
       async *follow(last, signal) {
         const waiting: ConsoleLine[] = [];
         let ring = () => {};
+        const leave = () => ring();
         const tell = (line: ConsoleLine) => {
           waiting.push(line);
+          // Who reads too slowly (a terminal that was suspended) comes back for the rest; it is kept in the database.
+          if (waiting.length > mostWaiting) followers.delete(tell);
           ring();
         };
         followers.add(tell);
+        signal.addEventListener("abort", leave);
         try {
-          yield* lines.newest(last);
+          yield* lines().newest(last);
           while (!signal.aborted) {
             yield* waiting.splice(0);
-            if (waiting.length > 0) continue;
-            await new Promise<void>((resolve) => {
-              ring = resolve;
-              signal.addEventListener("abort", () => resolve(), { once: true });
-            });
+            if (waiting.length > 0 || signal.aborted) continue;
+            if (!followers.has(tell)) return;
+            await new Promise<void>((resolve) => (ring = resolve));
           }
         } finally {
           followers.delete(tell);
+          signal.removeEventListener("abort", leave);
         }
       },
     },

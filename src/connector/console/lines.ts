@@ -26,10 +26,11 @@ export interface Lines {
   last(): number;
   /** An order that no line so far reaches. */
   lastOrder(): bigint;
+  close(): void;
 }
 
 export function openLines(path: string): Lines {
-  const { db, atOnce } = openDatabase({ path, what: "lines", migrations });
+  const { db, atOnce, close } = openDatabase({ path, what: "lines", migrations });
   const sql = {
     add: db.prepare("INSERT OR IGNORE INTO lines (key, at, body) VALUES (?, ?, ?) RETURNING seq"),
     prune: db.prepare("DELETE FROM lines WHERE seq <= ?"),
@@ -55,5 +56,6 @@ export function openLines(path: string): Lines {
       })),
     last: () => Number(sql.last.get()?.["seq"] ?? 0),
     lastOrder: () => BigInt(Number(sql.last.get()?.["at"] ?? 0)) * 1_000n + 999n,
+    close,
   };
 }
