@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { converse } from "../../src/harness/codex/channel.ts";
 import { codex } from "../../src/harness/codex/codex.ts";
 import { readSession } from "../../src/harness/codex/session.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
@@ -112,6 +113,32 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     expect((await rig.fleet("interrupt", "mos")).err).toContain("nothing to interrupt");
   });
 
+  test("an interruption leaves Codex's queue lying; a message behind it begins it, a person's own alone stays", async () => {
+    const rig = await setUp();
+    const desk = deskOf(rig, "mos");
+    const say = (id: string, text: string) => codex.submit(desk, { id, text, mode: "next" });
+    const stuck = async (id: string) => {
+      await say(id, `${id} [[hang]]`);
+      await rig.settled("mos", (agent) => agent.state === "working");
+    };
+    await stuck("one");
+    await say("a", "waits");
+    expect(await codex.interrupt(desk)).toBe("the turn was ended");
+    await say("b", "comes later");
+    await answered(rig, "mos", 2);
+    expect(said(rig)).toEqual(["one [[hang]]", "waits", "comes later"]);
+    await stuck("two");
+    const threadId = readSession(rig.place("mos").session)?.id ?? "";
+    const own = { threadId, input: [{ type: "text", text: "a person's" }], clientUserMessageId: "theirs" };
+    await converse(rig.place("mos").inbox, 5_000, (line) => line.call("thread/queue/add", own));
+    await codex.interrupt(desk);
+    await codex.goOn?.(desk);
+    expect((await isIdle(rig)).state).toBe("idle");
+    await say("c", "ours behind it");
+    await answered(rig, "mos", 4);
+    expect(said(rig).slice(3)).toEqual(["two [[hang]]", "a person's", "ours behind it"]);
+  });
+
   test("kill -9 of the server: back by itself in its own conversation, with what waited and one view", async () => {
     const rig = await setUp();
     await rig.fleet("send", "mos", "remember this");
@@ -128,13 +155,15 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     const after = await isIdle(rig);
     expect([after.restarts, after.session_id]).toEqual([1, before.session_id]);
     await rig.fleet("send", "mos", "and now");
-    await answered(rig, "mos", 3);
-    expect(conversation(rig, "mos", "user")).toEqual([
+    await answered(rig, "mos", 4);
+    const isTakeUp = (text: string) => /^Message \S+-again from mosaic, /.test(text);
+    expect(said(rig).filter((text) => !isTakeUp(text))).toEqual([
       "remember this",
       "stuck [[hang]]",
       "kept through a crash",
       "and now",
     ]);
+    expect(said(rig).filter(isTakeUp)).toHaveLength(1);
     const shown = model
       .asks()
       .some(({ ask }) => ask.lastUser === "and now" && ask.turns.some((turn) => turn.text === "remember this"));
@@ -230,11 +259,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     await rig.fleet("start");
     await rig.fleet("send", "mos", "after it");
     await answered(rig, "mos", 2);
-    expect(conversation(rig, "mos", "user").filter((text) => !text.startsWith("<"))).toEqual([
-      "before the end",
-      "stuck [[hang]]",
-      "after it",
-    ]);
+    expect(said(rig)).toEqual(["before the end", "stuck [[hang]]", "after it"]);
   });
 
   test("worker to orchestrator and back, through the product's own send, by each agent's own token", async () => {
@@ -254,6 +279,9 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     expect((await rig.fleet("tail", "co")).out).toContain("a worker may send and look, not stop");
   });
 });
+
+/** What was said to it, without Codex's own notes. */
+const said = (rig: Rig): string[] => conversation(rig, "mos", "user").filter((text) => !text.startsWith("<"));
 
 /** The processes that show the agent's conversation in its terminal. */
 const views = (rig: Rig): number[] =>

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 import type { Moment } from "../../../test/harness/timeline.ts";
 import type { Message } from "./session.ts";
-import { contextOf, wordOf, type Seen } from "./state.ts";
+import { contextOf, unreadIn, wordOf, type Seen } from "./state.ts";
 
 const nothing: Seen = { statuses: [], permissions: [], questions: [], messages: [] };
 const answer = (info: Partial<Message["info"]>): Message => ({
@@ -73,4 +73,14 @@ test("what the real OpenCode said at each step of its timeline means that state"
     .filter(({ raw }) => raw !== undefined);
   expect(steps.length).toBeGreaterThanOrEqual(30);
   for (const { step, expect: wanted, raw } of steps) expect([step, wordOf(raw as Seen).state]).toEqual([step, wanted]);
+});
+
+test("unread is what the user said after the last message that has an answer, whatever became of that", () => {
+  const said = (id: string): Message => ({ info: { id, role: "user", time: { created: 1_000 } } });
+  const aborted = answer({ id: "msg_2", parentID: "msg_1", error: { name: "MessageAbortedError" } });
+  const ids = (messages: Message[]) => unreadIn(messages).map(({ info }) => info.id);
+  expect(ids([])).toEqual([]);
+  expect(ids([said("msg_1"), aborted])).toEqual([]);
+  expect(ids([said("msg_1"), said("msg_3"), aborted, said("msg_4")])).toEqual(["msg_3", "msg_4"]);
+  expect(ids([said("msg_1"), said("msg_3"), answer({ id: "msg_5", parentID: "msg_3" })])).toEqual([]);
 });
