@@ -149,6 +149,7 @@ test("kill -9 of the daemon at random while people write: each line once, in ord
     await say(text);
     await pause(roll(60)); // people's pace
   }
+  await until(() => (kills > 4 ? true : undefined), { withinMs: 20_000 }); // however quick the talk was
   over.abort();
   await killing;
   await isState(rig, "up");
