@@ -131,10 +131,12 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     await stuck("two");
     const threadId = readSession(rig.place("mos").session)?.id ?? "";
     const own = { threadId, input: [{ type: "text", text: "a person's" }], clientUserMessageId: "theirs" };
-    await converse(rig.place("mos").inbox, 5_000, (line) => line.call("thread/queue/add", own));
+    const ask = <T>(method: string, params: object) =>
+      converse(rig.place("mos").inbox, 5_000, (line) => line.call<T>(method, params));
+    await ask("thread/queue/add", own);
     await codex.interrupt(desk);
     await codex.goOn?.(desk);
-    expect((await isIdle(rig)).state).toBe("idle");
+    expect(await ask("thread/queue/list", { threadId, limit: 5 })).toMatchObject({ data: [{ clientUserMessageId: "theirs" }] });
     await say("c", "ours behind it");
     await answered(rig, "mos", 4);
     expect(said(rig).slice(3)).toEqual(["two [[hang]]", "a person's", "ours behind it"]);
