@@ -1,6 +1,7 @@
 import { readFileSync, existsSync, readdirSync, readlinkSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -130,10 +131,12 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     await stuck("two");
     const threadId = readSession(rig.place("mos").session)?.id ?? "";
     const own = { threadId, input: [{ type: "text", text: "a person's" }], clientUserMessageId: "theirs" };
-    await converse(rig.place("mos").inbox, 5_000, (line) => line.call("thread/queue/add", own));
+    const ask = <T>(method: string, params: object) =>
+      converse(rig.place("mos").inbox, 5_000, (line) => line.call<T>(method, params));
+    await ask("thread/queue/add", own);
     await codex.interrupt(desk);
     await codex.goOn?.(desk);
-    expect((await isIdle(rig)).state).toBe("idle");
+    expect(await ask("thread/queue/list", { threadId, limit: 5 })).toMatchObject({ data: [{ clientUserMessageId: "theirs" }] });
     await say("c", "ours behind it");
     await answered(rig, "mos", 4);
     expect(said(rig).slice(3)).toEqual(["two [[hang]]", "a person's", "ours behind it"]);
@@ -183,6 +186,25 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     expect(await rig.agent("mos")).toMatchObject({ pid: before.pid, restarts: 0 });
     expect(await screenShows(rig, "it went on")).toBe(true);
     await until(() => (views(rig).length === 1 && views(rig)[0] !== view ? true : undefined), { withinMs: 20_000 });
+  });
+
+  test("a view that joins, at the start or later, does not make the server load the conversation anew: a turn would die of it", async () => {
+    const rig = await setUp(agentOf("mos", ", env: { RUST_LOG: info }"));
+    await screenShows(rig, "scripted-large");
+    await rig.fleet("send", "mos", "one");
+    await answered(rig, "mos", 1);
+    await isIdle(rig);
+    const [view] = views(rig);
+    process.kill(view ?? 0, "SIGKILL");
+    await until(() => (views(rig).length === 1 && views(rig)[0] !== view ? true : undefined), { withinMs: 20_000 });
+    await rig.fleet("send", "mos", "two [[say shown by the new view]]");
+    expect(await screenShows(rig, "shown by the new view")).toBe(true);
+    const log = stripVTControlCharacters(readFileSync(join(rig.place("mos").dir, "app-server.log"), "utf8"));
+    const joined = log
+      .split("\n")
+      .filter((line) => line.includes('rpc.method="thread/resume"') && line.endsWith(": new"));
+    expect(joined.filter((line) => line.includes('"unix_socket"')).length).toBeGreaterThanOrEqual(4);
+    expect(log).not.toContain('codex.op="shutdown"');
   });
 
   test("a frozen Codex is unknown at once, never idle and never healthy", async () => {

@@ -16,14 +16,17 @@ const floors = {
  * Codex, or a view that is killed, ends no work.
  */
 const script = `
-socket=$1 desk=$2 opener=$3 node=$4 log=$5 sandbox=$6 approval=$7
+socket=$1 desk=$2 opener=$3 node=$4 log=$5 sandbox=$6 approval=$7 thread=
 shift 7
 # The socket is a link to one in a folder of Codex's; a killed server leaves both.
 rm -f "$(readlink "$socket")" "$socket"
 exec 3<&0
 (
-  thread=$("$node" "$opener" "$desk" $$) || { kill $$; exit 1; }
   while kill -0 $$ 2>/dev/null; do
+    # In the background: it stays beside the view until that has joined.
+    opened=$("$node" "$opener" "$desk" $$ &)
+    [ -z "$opened" ] || thread=$opened
+    [ -n "$thread" ] || { kill $$; exit 1; }
     "$@" --remote "unix://$socket" --no-alt-screen resume "$thread" <&3
     sleep 1
   done

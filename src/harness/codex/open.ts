@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { closeSync, readFileSync, writeSync } from "node:fs";
 
 import { FleetError } from "../../lib/errors.ts";
 import { until } from "../../lib/wait.ts";
@@ -15,13 +15,16 @@ export interface OpenDesk {
   thread: Readonly<Record<string, unknown>>;
 }
 
+/** How long the conversation is held for the view. Seen: it joins 0.3 to 1 s after its start. */
+const holdMs = 20_000;
+
 /**
- * A program of its own, run once by an agent's launch and gone before the terminal shows anything: waits for the
- * app-server, opens the agent's conversation again or a new one, and writes down which it is.
+ * A program of its own, run by an agent's launch before each view: waits for the app-server, opens the agent's
+ * conversation again or a new one, writes down which it is, and holds it until the view has had its time to join.
  */
-async function open(deskFile: string, pid: number): Promise<string> {
-  const desk = JSON.parse(readFileSync(deskFile, "utf8")) as OpenDesk;
+async function open(desk: OpenDesk, pid: number): Promise<string> {
   const before = readSession(desk.session);
+  if (before?.pid === pid) return before.id;
   const opened = await until(
     () =>
       converse(desk.socket, 20_000, async (line) => {
@@ -49,5 +52,29 @@ async function open(deskFile: string, pid: number): Promise<string> {
   return opened.id;
 }
 
+/**
+ * A view that joins a conversation which nobody listens to makes the server load it anew with the view's own settings,
+ * where it is between two turns; a turn out of the queue that begins just then is ended by that. So somebody listens.
+ */
+async function hold(socket: string, threadId: string, say: () => void): Promise<void> {
+  const held = converse(socket, holdMs, async (line) => {
+    await line.call("thread/resume", { threadId, excludeTurns: true });
+    say();
+    return line.told<never>(() => undefined); // until the time is over, or the server is
+  });
+  await held.catch(() => undefined);
+}
+
 const [, , deskFile = "", pid = ""] = process.argv;
-process.stdout.write(await open(deskFile, Number(pid)));
+const desk = JSON.parse(readFileSync(deskFile, "utf8")) as OpenDesk;
+const id = await open(desk, Number(pid));
+let isSaid = false;
+/** Whoever waits for the id waits for the end of this output, and not for the end of this program. */
+const sayId = () => {
+  if (isSaid) return;
+  isSaid = true;
+  writeSync(1, id);
+  closeSync(1);
+};
+await hold(desk.socket, id, sayId);
+sayId();
