@@ -9,7 +9,7 @@ import { askerOf, carryOut, isFleetOrder, isLook, parseOrder, type Order } from 
 import { keepFiles } from "./files.ts";
 import { endProgress } from "./follow.ts";
 import type { AccountIntake } from "./intake.ts";
-import type { Heard } from "./ledger.ts";
+import { atOnceOrWithin, type Heard } from "./ledger.ts";
 import type { Account, Parts } from "./parts.ts";
 import { errorText, spanText } from "./words.ts";
 
@@ -54,10 +54,12 @@ export function routing(
 
   return {
     begin() {
-      for (const row of ledger.since(account.name, acknowledged)) {
-        if (!isAside(row)) acknowledge(parts, row);
-        acknowledged = row.seq;
-      }
+      const fresh = ledger.since(account.name, acknowledged);
+      if (fresh.length > 0)
+        ledger.database.atOnce(() => {
+          for (const row of fresh) if (!isAside(row)) acknowledge(parts, row);
+        });
+      acknowledged = fresh.at(-1)?.seq ?? acknowledged;
       for (const chat of ledger.freshChats(account.name)) {
         if (busy.has(chat) || intake.isHeld(chat)) continue;
         const done = handOnAll(chat).finally(() => {
@@ -161,7 +163,7 @@ async function handOn(parts: Parts, account: Account, row: Heard, to: string, te
   const key = `chat ${row.account} ${row.chat} ${row.id}${row.kind === "edit" ? ` ${row.seq}` : ""}`;
   const id = idOf(key);
   // Made before a kill: the same message, whatever could be fetched or taken back then.
-  if (mail.find(id) === undefined) {
+  if (mail.history(id).length === 0) {
     const files = await keepFiles(parts, account.connector, row);
     const isLate = row.isLate && row.kind === "message" && to === account.agent;
     const body = `${before === "read" ? correction : ""}${isLate ? lateness : ""}${text}${files}`;
@@ -180,8 +182,10 @@ async function handOn(parts: Parts, account: Account, row: Heard, to: string, te
       now(),
     );
   }
-  ledger.mark(row.seq, "passed", { letter: id });
-  audit(parts, row, "handed on", `${to} ${id}`);
+  ledger.database.atOnce(() => {
+    ledger.mark(row.seq, "passed", { letter: id });
+    audit(parts, row, "handed on", `${to} ${id}`);
+  });
 }
 
 const correction = "A correction of my last message:\n";
@@ -231,17 +235,19 @@ function putAside(parts: Parts, row: Heard): void {
 }
 
 /** At once, whatever the agent does: who wrote sees that it was heard. */
-function acknowledge({ outbox, now }: Parts, row: Heard): void {
+function acknowledge({ ledger, outbox, now }: Parts, row: Heard): void {
   const { account, chat, thread, id } = row;
   if (row.kind !== "message") return;
-  outbox.say(
-    account,
-    { chat, thread },
-    `heard ${account} ${chat} ${id}`,
-    { kind: "mark", message: id, mark: "heard" },
-    now(),
-  );
-  outbox.say(account, { chat, thread }, `typing ${account} ${chat} ${id} 0`, { kind: "typing" }, now());
+  atOnceOrWithin(ledger.database, () => {
+    outbox.say(
+      account,
+      { chat, thread },
+      `heard ${account} ${chat} ${id}`,
+      { kind: "mark", message: id, mark: "heard" },
+      now(),
+    );
+    outbox.say(account, { chat, thread }, `typing ${account} ${chat} ${id} 0`, { kind: "typing" }, now());
+  });
 }
 
 function close(parts: Parts, row: Heard, text: string): void {

@@ -86,5 +86,6 @@ export const migrations = [
     THEN 'mark ' ELSE 'text ' END || chat || ' ' || coalesce(thread, '');
   DROP INDEX outbox_open;
   CREATE INDEX outbox_lanes ON outbox (account, lane, seq) WHERE state IN ('new', 'sending');
+  CREATE INDEX heard_waiting ON heard (account, chat, ord, seq) WHERE state IN ('new', 'begun');
   CREATE INDEX audit_counts ON audit (account, decision, at);`,
 ];

@@ -31,6 +31,7 @@ let order = 1n;
 
 export function makeVillage(capabilities: Partial<Connector["capabilities"]> = {}): Village {
   const sent: Out[] = [];
+  const keys = new Set<string>();
   const results: (Sent | "hang")[] = [];
   let intake: Intake | undefined;
   const here = () => {
@@ -92,7 +93,8 @@ export function makeVillage(capabilities: Partial<Connector["capabilities"]> = {
           return { kind: "unknown", why: "no answer" };
         }
         if (next !== undefined && next.kind !== "sent") return next;
-        if (!sent.some((one) => one.key === out.key)) sent.push(out);
+        if (!keys.has(out.key)) sent.push(out);
+        keys.add(out.key);
         return { kind: "sent", ids: [`id ${out.key}`] };
       },
       probe: async () => ({ self: { id: "us", name: "us", isBot: true, isSelf: true }, warnings: [] }),
