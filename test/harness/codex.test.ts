@@ -136,7 +136,9 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     await ask("thread/queue/add", own);
     await codex.interrupt(desk);
     await codex.goOn?.(desk);
-    expect(await ask("thread/queue/list", { threadId, limit: 5 })).toMatchObject({ data: [{ clientUserMessageId: "theirs" }] });
+    expect(await ask("thread/queue/list", { threadId, limit: 5 })).toMatchObject({
+      data: [{ clientUserMessageId: "theirs" }],
+    });
     await say("c", "ours behind it");
     await answered(rig, "mos", 4);
     expect(said(rig).slice(3)).toEqual(["two [[hang]]", "a person's", "ours behind it"]);
