@@ -23,7 +23,7 @@ async function setUp(offered: { control?: Partial<FleetControl>; console?: Parti
   };
   const app = routes(all);
   const path = join(scratchFolder("api"), "api");
-  const server = await listen(path, app, all.onFault);
+  const server = await listen(path, app, (error) => all.onFault(error));
   onTestFinished(() => server.close());
   return { app, faults, path, ...remote(path) };
 }

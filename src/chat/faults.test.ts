@@ -137,7 +137,7 @@ test("an account in other hands is taken over when they let go; a lock that cann
 
 test("a connector that falls over is started again; one account that cannot be opened keeps no other", async () => {
   const village = makeVillage();
-  const { run } = village.connector;
+  const run = village.connector.run.bind(village.connector);
   let falls = 1;
   village.connector.run = async (around) => {
     if (falls-- > 0) throw new TypeError("a fault of ours");

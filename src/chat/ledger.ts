@@ -97,7 +97,8 @@ export function openLedger(path: string): Ledger {
     freshChats: db.prepare(
       "SELECT DISTINCT chat FROM heard INDEXED BY heard_waiting WHERE account = ? AND state IN ('new', 'begun')",
     ),
-    since: db.prepare(`SELECT ${columns} FROM heard WHERE seq > ? AND account = ? AND state = 'new' ORDER BY seq`),
+    since: db.prepare(`SELECT ${columns} FROM heard INDEXED BY heard_waiting WHERE seq > ? AND account = ?
+      AND state IN ('new', 'begun') AND state = 'new' ORDER BY seq`),
     inState: db.prepare(
       `SELECT ${columns} FROM heard INDEXED BY heard_open WHERE account = ? AND state <> 'done' AND state = ? ORDER BY seq`,
     ),

@@ -1,11 +1,14 @@
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 
 import { expect, onTestFinished, test } from "vitest";
 
 import { marksOf, ready, setUp } from "../../test/chat/rig.ts";
 import { makeVillage } from "../../test/chat/village.ts";
+import type { Inbound } from "../connector/connector.ts";
 import { frame } from "../mail/frame.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
+import { claimPairing, newPairing, pairings } from "./pairing.ts";
 
 const patient = { timeout: 40_000, interval: 50 };
 function ledgerOf(folder: string): Ledger {
@@ -21,6 +24,8 @@ test("ten thousand lines of many people in four chats: each once, in its chat's 
   const said = Array.from({ length: 10_000 }, (_, at) => ({ chat: chats[at % 4] ?? "", text: `line ${at}`, at }));
   const intake = rig.village.intake();
   let most = 0;
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
   for (let from = 0; from < said.length; from += 250) {
     const batch = said.slice(from, from + 250).map(({ chat, text, at }) => ({
       chat,
@@ -47,6 +52,8 @@ test("ten thousand lines of many people in four chats: each once, in its chat's 
     expect(bodies.filter((body) => Number(body.slice(5)) % 4 === chat)).toEqual(
       said.filter(({ at }) => at % 4 === chat).map(({ text }) => text),
     );
+  delay.disable();
+  expect(delay.max / 1e6, "ms in which nothing else could be done").toBeLessThan(2_000);
   most = Math.max(most, process.memoryUsage().rss);
   expect(most).toBeLessThan(300 * 1024 * 1024);
 }, 60_000);
@@ -83,7 +90,7 @@ test("what people write stays inside its frame, whatever it imitates", async () 
   });
   await expect
     .poll(() => rig.letters().at(-1)?.from)
-    .toMatchObject({ kind: "chat", name: expect.not.stringMatching(/[\n=\u001b]/) as string });
+    .toMatchObject({ kind: "chat", name: "owner1m the person who owns on village" });
 });
 
 test("bots go unheard, even on the owners' list, and our own words too: two of us in one channel say nothing to each other", async () => {
@@ -119,8 +126,10 @@ test("what an account leaves behind when it is removed is nobody else's", async 
   await expect.poll(first.letters).toHaveLength(1);
   first.answer("for the old chat");
   await expect.poll(() => ledgerOf(first.folder).passed("village")).toEqual([]);
+  first.village.intake().admit([], { key: "session", value: "theirs" });
   await first.end();
   ledgerOf(first.folder).forget("village");
+  expect(ledgerOf(first.folder).cursor("village", "session")).toBeUndefined();
   const second = await ready(setUp({}, first.folder));
   second.village.say("new here");
   await expect.poll(() => marksOf(second.village)).toEqual(["heard"]);
@@ -135,6 +144,10 @@ test("what is over is forgotten after a while, but not where somebody has writte
   rig.village.say("three", { id: "3" });
   await expect.poll(rig.letters).toHaveLength(3);
   rig.answer("all done");
+  await expect.poll(() => ledger.passed("village")).toEqual([]);
+  rig.village.say("two!", { id: "2", chat: "direct", isDirect: true, kind: "edit", revision: "1" });
+  await expect.poll(rig.letters).toHaveLength(4);
+  rig.answer("that too");
   await expect.poll(() => ledger.passed("village")).toEqual([]);
   ledger.prune(Date.now() + 1_000);
   expect([ledger.find("village", "direct", "1"), ledger.directChat("village", "owner")]).toEqual([undefined, "direct"]);
@@ -174,4 +187,52 @@ test("half a character in an answer is no reason for the platform to refuse it",
   rig.answer(`${"x".repeat(599)}🎉${"y".repeat(20_000)}`);
   await expect.poll(() => rig.village.sent.find((out) => out.kind === "file")?.text).toMatch(/^x{599}/);
   for (const out of rig.village.sent) expect(JSON.stringify(out)).not.toMatch(/\\ud[89a-f]/i);
+});
+
+test("what was never heard is neither changed nor taken back", async () => {
+  const rig = await ready(setUp());
+  expect(rig.village.say("do it", { id: "never", kind: "edit", revision: "1" })).toBe("known");
+  expect(rig.village.say("", { id: "never", kind: "delete", by: "" })).toBe("known");
+  rig.village.say("heard");
+  await expect.poll(() => rig.letters().map((one) => one.body)).toEqual(["heard"]);
+});
+
+test("of a crowd of strangers the owner hears of five; of twelve files ten are fetched", async () => {
+  const rig = await ready(setUp());
+  for (let at = 0; at < 9; at++) rig.village.say("let me in", { by: `crowd ${at}` });
+  const files = Array.from({ length: 12 }, (_, at) => ({ name: `.${at}`, mime: "x", bytes: 1, url: "x" }));
+  rig.village.say("look", { files });
+  await expect.poll(rig.letters).toHaveLength(1);
+  const lines =
+    rig
+      .letters()[0]
+      ?.body.split("\n")
+      .filter((line) => line.startsWith("- ")) ?? [];
+  expect(lines.filter((line) => line.includes(rig.folder))).toHaveLength(10);
+  expect(lines.slice(10)).toEqual(
+    [11, 12].map((at) => expect.stringContaining(`${at}-${at - 1} (x, 1 bytes): not fetched, more than 10`) as string),
+  );
+  await expect.poll(() => rig.village.read().filter((text) => text.includes("not let in"))).toHaveLength(5);
+});
+
+test("a code is good for one person, on its own account, for ten minutes, and three wait at most", async () => {
+  const ledger = ledgerOf((await ready(setUp())).folder);
+  const at = 1_000_000;
+  const claim = (account: string, code: string, by: string, now = at) =>
+    claimPairing(
+      ledger,
+      account,
+      { text: ` ${code} `, id: `${by} ${now}`, chat: "d", speaker: { id: by, name: by } } as Inbound,
+      now,
+    );
+  const made = [1, 2, 3].map(() => newPairing(ledger, "here", "user", at).code);
+  expect(() => newPairing(ledger, "here", "user", at)).toThrow(/3 codes that wait already/);
+  const [one = "", two = "", three = ""] = made;
+  expect([claim("elsewhere", one, "a"), claim("here", one, "b"), claim("here", one, "c")]).toEqual([
+    false,
+    true,
+    false,
+  ]);
+  expect([claim("here", two, "d", at + 600_001), claim("here", three, "e", at + 599_000)]).toEqual([false, true]);
+  expect(pairings(ledger, at).map((each) => each.claim?.speaker)).toEqual(["b", undefined, "e"]);
 });

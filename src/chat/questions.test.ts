@@ -49,3 +49,29 @@ test("what an agent asks for is shown without what would deceive, and what is no
     "co asks to be allowed:\n```\nmake\n```\nin /w\nIts reason: why",
   );
 });
+
+test("a question is good where it was put and for an hour; after that a press says so and decides nothing", async () => {
+  let now = Date.now();
+  const around = { now: () => now };
+  const rig = await ready(setUp({ channels: ["square", "park"] }, undefined, { around }));
+  rig.village.intake().release("park");
+  rig.approvals.push(question("1", "make"));
+  await expect.poll(() => rig.village.read(), look).toHaveLength(1);
+  const asked = rig.village.sent.find((out) => out.kind === "text");
+  const allow = asked?.kind === "text" ? (asked.choices?.[0]?.id ?? "") : "";
+  const code = /\/approve (\w+)/.exec(rig.village.read()[0] ?? "")?.[1] ?? "";
+  rig.village.say(`/approve ${code}`, { chat: "park", at: now });
+  await expect.poll(() => rig.village.read().at(-1)).toBe("There is no such question here. See /approvals.");
+  rig.village.say(`/approve wrong`, { at: now });
+  await expect.poll(() => rig.village.read().filter((text) => text.startsWith("There is no such"))).toHaveLength(2);
+  now += 3_600_001;
+  const press = (revision: string) =>
+    rig.village.say("", { kind: "press", id: `id ${asked?.key}`, choice: allow, revision, at: now });
+  press("1");
+  await expect.poll(() => rig.village.read().at(-1), look).toMatch(/too old to be answered|That is over: expired/);
+  rig.chat.reread();
+  await expect.poll(() => rig.village.read()[0], look).toContain("Too old to be answered here");
+  press("2");
+  await expect.poll(() => rig.village.read(), look).toContain("That is over: expired.");
+  expect(rig.commands).toEqual([]);
+});

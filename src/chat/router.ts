@@ -45,6 +45,8 @@ export function routing(
         row = ledger.next(account.name, chat);
         if (row === undefined) return;
         await route(parts, account, row);
+        // Thousands that wait must not keep the daemon from everything else it does.
+        await new Promise((resolve) => setImmediate(resolve));
       } catch (error) {
         parts.log("chat-fault", error instanceof Error ? error.message : String(error));
         if (row === undefined || isPassing(error) || !giveUp(parts, row, error)) await pause(restMs, signal);

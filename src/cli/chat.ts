@@ -97,10 +97,13 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
   const signal = AbortSignal.any([context.signal, end.signal]);
   const prompt = createInterface({ input: context.stdin, output: process.stdout, prompt: "> " });
   context.err("Whatever you write goes to the orchestrator; /help lists commands, Ctrl-D leaves. Agents work on.\n");
+  // What was typed last may still be on its way when the line is closed.
+  let isOpen = true;
+  prompt.once("close", () => (isOpen = false));
   /** Prints above what is just being typed. */
   const show = (text: string) => {
     process.stdout.write(`\r\u001b[J${text}\n`);
-    prompt.prompt(true);
+    if (isOpen) prompt.prompt(true);
   };
   let said: Promise<unknown> = Promise.resolve();
   /** What was typed here stands here already. */
@@ -112,7 +115,7 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
   });
   prompt.prompt();
   prompt.on("line", (typed) => {
-    if (typed.trim() === "") return prompt.prompt();
+    if (typed.trim() === "") return isOpen ? prompt.prompt() : undefined;
     const id = randomUUID();
     own.add(id);
     // One after another: lines that are pasted keep their order, also over a daemon that is started anew.
@@ -121,7 +124,7 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
       .catch((error: unknown) =>
         show(paint("red", `not said: ${error instanceof Error ? error.message : String(error)}`)),
       );
-    return prompt.prompt();
+    return isOpen ? prompt.prompt() : undefined;
   });
   await new Promise<void>((resolve) => {
     prompt.on("close", resolve);

@@ -234,8 +234,12 @@ test("in a real terminal: what was said before, what comes, a line that cannot m
   await shows("There is no agent mos");
   await shows("> half typed");
   tmux("send-keys", "C-u");
-  tmux("send-keys", "C-d");
+  // Pasted, and gone at once: said all the same, in their order.
+  const pasted = Array.from({ length: 8 }, (_, at) => `pasted ${at}`);
+  tmux("set-buffer", `${pasted.join("\n")}\n`, ";", "paste-buffer", ";", "send-keys", "C-d");
   await shows("ended 0");
+  const { messages } = JSON.parse((await rig.fleet("inbox", "mos", "--json")).out) as { messages: Message[] };
+  expect(messages.map((one) => one.text)).toEqual(["hello mos", ...pasted]);
 });
 
 test("connect: what is wrong is said before anything is kept, and no token reaches a command line or an answer", async () => {
