@@ -3,6 +3,7 @@ import type { Health, Wiring } from "../contract/connector.ts";
 import type { Store } from "../mail/store.ts";
 import { connect, type Connected } from "./account.ts";
 import { putApprovals } from "./approvals.ts";
+import { pruneFiles } from "./files.ts";
 import { openLedger } from "./ledger.ts";
 import { openOutbox } from "./outbox.ts";
 import type { Fleet, Parts } from "./parts.ts";
@@ -142,6 +143,7 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
         if (around.now() >= nextPrune) {
           nextPrune = around.now() + pruneEveryMs;
           ledger.prune(around.now() - keepMs);
+          pruneFiles(around.files, around.now() - keepMs);
         }
         putApprovals(parts, await around.fleet.approvals());
         for (const one of connected.values()) one.ring();

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Connector } from "../connector/connector.ts";
@@ -47,4 +47,23 @@ function safeName(name: string, at: number): string {
     .replace(/^[._]+/, "")
     .slice(-80);
   return `${at + 1}-${plain || "file"}`;
+}
+
+/** Forgets files that came or went before then; what was said of them is forgotten as early. */
+export function pruneFiles(folder: string, before: number): void {
+  for (const part of [join(folder, "out"), folder]) {
+    for (const name of namesIn(part)) {
+      const path = join(part, name);
+      if (path === join(folder, "out") || statSync(path).mtimeMs >= before) continue;
+      rmSync(path, { recursive: true, force: true });
+    }
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // nothing has come yet
+  }
 }

@@ -76,6 +76,9 @@ export interface Ledger {
 const columns = `seq, account, chat, thread, id, kind, said_at, heard_at, speaker, speaker_name, standing, direct, to_us,
   late, text, choice, files, state, letter, told`;
 
+/** So much longer than the rest who decided what is kept. */
+const yearMs = 365 * 86_400_000;
+
 export function openLedger(path: string): Ledger {
   const database = openDatabase({ path, what: "chats", migrations });
   const { db, atOnce } = database;
@@ -132,6 +135,7 @@ export function openLedger(path: string): Ledger {
       "outbox WHERE state NOT IN ('new', 'sending') AND changed_at < ?",
       "prompts WHERE state <> 'open' AND expires_at < ?",
       "pairings WHERE expires_at < ?",
+      `audit WHERE at + ${yearMs} < ?`,
     ].map((what) => db.prepare(`DELETE FROM ${what}`)),
   };
   const one = (row: Row | undefined) => (row === undefined ? undefined : heardOf(row));
