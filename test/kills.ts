@@ -5,6 +5,7 @@ import { setTimeout as later } from "node:timers/promises";
 import { expect } from "vitest";
 
 import { processOf } from "../src/lib/proc.ts";
+import { until } from "../src/lib/wait.ts";
 import { bin, rosterOf, type Rig } from "./rig.ts";
 
 /** Numbers that are the same in every run, so that a failure can be seen again. */
@@ -89,4 +90,44 @@ function readText(path: string): string {
   } catch {
     return "";
   }
+}
+
+/** A daemon of its own, as a terminal would start it. */
+export const serve = (rig: Rig): void =>
+  spawn(process.execPath, [bin, "fleet", "serve"], {
+    env: rig.env,
+    cwd: rig.root,
+    stdio: "ignore",
+    detached: true,
+  }).unref();
+
+/** Kills the daemon at random while something is done, each time starts another, and answers how often. */
+export async function whileDaemonsDie(
+  rig: Rig,
+  { seed, leastMs, mostMs }: { seed: number; leastMs: number; mostMs: number },
+  work: (roll: (below: number) => number) => Promise<void>,
+): Promise<number> {
+  const roll = dice(seed);
+  const over = new AbortController();
+  let kills = 0;
+  const killing = (async () => {
+    while (!over.signal.aborted) {
+      // A moment anywhere in the daemon's life: no waiting for a fact, so no sleep to replace.
+      await later(leastMs + roll(mostMs - leastMs));
+      const pid = rig.daemonPid();
+      if (pid === undefined || over.signal.aborted) continue;
+      try {
+        process.kill(pid, "SIGKILL");
+        kills++;
+      } catch {
+        // just gone
+      }
+      serve(rig);
+    }
+  })();
+  await work(roll);
+  await until(() => (kills > 4 ? true : undefined), { withinMs: 20_000 }); // however quick the work was
+  over.abort();
+  await killing;
+  return kills;
 }

@@ -54,6 +54,7 @@ export async function serve(
   if (lock === undefined) {
     throw new FleetError("conflict", "A daemon of this home runs already.", { hint: "mosaic fleet status" });
   }
+  const stopGuarding = guard(world);
   const wake = new Bell();
   const folder = watchAgents(home, () => wake.ring());
   try {
@@ -85,10 +86,30 @@ export async function serve(
     await Promise.all([pumping, offering]);
   } finally {
     folder?.close();
+    stopGuarding();
     rmSync(pidPath(home), { force: true });
     world.log({ event: "daemon-stopped" });
     lock.release();
   }
+}
+
+/** So many faults in a minute are no accident any more: then ending, and being started anew, is the better way. */
+const mostFaults = 50;
+
+/**
+ * A library may throw in a timer or a socket of its own, where nobody can catch it (seen: a chat's gateway that says
+ * nonsense). Nothing of the fleet is in danger by that, and everything would be by the daemon's end.
+ */
+function guard(world: World): () => void {
+  let recent: number[] = [];
+  const onFault = (error: unknown) => {
+    world.log({ event: "daemon-fault", note: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    const now = world.now();
+    recent = [...recent.filter((at) => now - at < 60_000), now];
+    if (recent.length > mostFaults) throw error;
+  };
+  process.on("uncaughtException", onFault);
+  return () => void process.off("uncaughtException", onFault);
 }
 
 /** Makes a crashed agent's launch anew from the roster as it is now, so that its conversation is resumed. */

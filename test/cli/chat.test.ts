@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { dirname } from "node:path";
@@ -10,7 +10,7 @@ import type { ConsoleLine } from "../../src/contract/console.ts";
 import type { Message } from "../../src/contract/message.ts";
 import { FleetError } from "../../src/lib/errors.ts";
 import { pause, until } from "../../src/lib/wait.ts";
-import { dice } from "../kills.ts";
+import { serve, whileDaemonsDie } from "../kills.ts";
 import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
 
 const mos = `{ name: mos, role: orchestrator, runtime: command, command: [cat], workdir: ~/work }`;
@@ -135,46 +135,18 @@ test("the fleet through the daemon is the fleet of the command line: state, outc
 test("kill -9 of the daemon at random: what was said is kept once, in order, and what it comes to is told once", async () => {
   const rig = await setUp();
   const { console: door } = remote(rig.home.api);
-  const roll = dice(7);
   const said = Array.from({ length: 150 }, (_, at) => `line ${at}`);
-  let kills = 0;
-  const over = new AbortController();
-  const killing = (async () => {
-    while (!over.signal.aborted) {
-      // A moment anywhere in the daemon's life: no waiting for a fact, so no sleep to replace.
-      await pause(150 + roll(500));
-      const pid = rig.daemonPid();
-      if (pid === undefined || over.signal.aborted) continue;
-      try {
-        process.kill(pid, "SIGKILL");
-        kills++;
-      } catch {
-        // just gone
-      }
-      spawn(process.execPath, [bin, "fleet", "serve"], {
-        env: rig.env,
-        cwd: rig.root,
-        stdio: "ignore",
-        detached: true,
-      }).unref();
-    }
-  })();
-  for (const [at, text] of said.entries()) {
-    const id = `id-${at}`;
-    const kept = await until(
-      async () =>
-        door.say({ id, text }).then(
+  const kills = await whileDaemonsDie(rig, { seed: 7, leastMs: 150, mostMs: 650 }, async (roll) => {
+    for (const [at, text] of said.entries()) {
+      const say = () =>
+        door.say({ id: `id-${at}`, text }).then(
           () => true as const,
           () => undefined,
-        ),
-      { withinMs: 20_000 },
-    );
-    expect(kept, text).toBe(true);
-    await pause(roll(50)); // people's pace
-  }
-  await until(() => (kills > 4 ? true : undefined), { withinMs: 20_000 }); // however quick the talk was
-  over.abort();
-  await killing;
+        );
+      expect(await until(say, { withinMs: 20_000 }), text).toBe(true);
+      await pause(roll(50)); // people's pace
+    }
+  });
   expect(kills).toBeGreaterThan(3);
   await until(async () => ((await get(rig, "/healthz").catch(() => undefined))?.status === 200 ? true : undefined), {
     withinMs: 10_000,
@@ -228,7 +200,7 @@ test("in a real terminal: what was said before, what comes, a line that cannot m
   tmux("send-keys", "-l", "half typed");
   const pid = rig.daemonPid() ?? 0;
   process.kill(pid, "SIGKILL");
-  spawn(process.execPath, [bin, "fleet", "serve"], { env: rig.env, stdio: "ignore", detached: true }).unref();
+  serve(rig);
   await until(() => (rig.daemonPid() === pid ? undefined : true), { withinMs: 10_000 });
   await rig.fleet("chat", "/status", "mos\u001b[2J");
   await shows("There is no agent mos");

@@ -1,78 +1,10 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { expect, test } from "vitest";
 
-import { expect, onTestFinished, test } from "vitest";
-
-import type { Message } from "../../src/contract/message.ts";
-import { startDiscordDouble } from "../discord/double.ts";
-import { makeRig, rosterOf, type Rig } from "../rig.ts";
-
-const mos = (command: string) =>
-  `{ name: mos, role: orchestrator, runtime: command, command: ${command}, workdir: ~/work }`;
-
-/** A fleet that is connected to a double of Discord's, the way a person would connect it. */
-async function setUp(command = "[cat]") {
-  const double = await startDiscordDouble();
-  onTestFinished(async () => {
-    await double.thaw();
-    await double[Symbol.asyncDispose]();
-  });
-  const ids = await double.ids();
-  const rig = makeRig();
-  rig.roster(rosterOf(mos(command)));
-  expect((await rig.fleet("start")).code).toBe(0);
-  const token = join(rig.root, "token");
-  writeFileSync(token, `${ids.token}\n`);
-  const added = await rig.fleet(
-    "connect",
-    "add",
-    "discord",
-    "--url",
-    double.url,
-    "--guild",
-    ids.guild,
-    "--channel",
-    ids.general,
-    "--owner",
-    ids.owner,
-    "--token-file",
-    token,
-  );
-  expect([added.code, added.out]).toEqual([0, expect.stringContaining("discord knows the token")]);
-  await isState(rig, "up");
-  const shown = async (channel = ids.general) => double.shown(channel);
-  const ours = async (channel = ids.general) =>
-    (await shown(channel)).filter((one) => one.author.id === ids.bot).map((one) => one.content);
-  return {
-    double,
-    ids,
-    rig,
-    shown,
-    ours,
-    say: (text: string, by: "owner" | "friend" | "stranger" = "owner") => double.post(by, ids.general, { text }),
-  };
-}
-
-const soon = { timeout: 20_000, interval: 50 };
-const isState = (rig: Rig, state: string) =>
-  expect
-    .poll(
-      async () =>
-        (
-          JSON.parse((await rig.fleet("connect", "list", "--json")).out) as {
-            connections: { health: { state: string } | null }[];
-          }
-        ).connections[0]?.health?.state,
-      { timeout: 30_000 },
-    )
-    .toBe(state);
-const letters = async (rig: Rig) =>
-  (JSON.parse((await rig.fleet("inbox", "mos", "-n", "2000", "--json")).out) as { messages: Message[] }).messages.map(
-    (one) => one.text,
-  );
+import { agentMos, connectedFleet, letters, soon } from "../discord/fleet-rig.ts";
+import { rosterOf } from "../rig.ts";
 
 test("a burst of limits with headers that contradict each other: everything arrives once, in order, and nothing before its time", async () => {
-  const { rig, say, shown, ids, double, ours } = await setUp();
+  const { rig, say, shown, ids, double, ours } = await connectedFleet();
   await double.fault({
     kind: "limit",
     times: 3,
@@ -92,7 +24,7 @@ test("a burst of limits with headers that contradict each other: everything arri
 });
 
 test("what Discord never should answer ends nothing: the daemon lives, and everything arrives once", async () => {
-  const { rig, say, shown, ids, double, ours } = await setUp();
+  const { rig, say, shown, ids, double, ours } = await connectedFleet();
   const pid = rig.daemonPid();
   const kinds = ["status", "html", "reset", "reset-after", "garbled", "trickle"] as const;
   for (const kind of kinds)
@@ -109,7 +41,7 @@ test("what Discord never should answer ends nothing: the daemon lives, and every
 });
 
 test("heard within 3 s whatever the agent does, frozen or stopped; and the reason is a plain word", async () => {
-  const { rig, say, shown, ours } = await setUp('[sh, -c, "sleep 1000"]');
+  const { rig, say, shown, ours } = await connectedFleet({ command: '[sh, -c, "sleep 1000"]' });
   const { pid } = await rig.agent("mos");
   const heard = async (text: string) => {
     const began = Date.now();
@@ -135,12 +67,12 @@ test("heard within 3 s whatever the agent does, frozen or stopped; and the reaso
 });
 
 test("a long answer arrives whole, in parts", async () => {
-  const { rig, say, shown, ids, double } = await setUp();
+  const { rig, say, shown, ids, double } = await connectedFleet();
   // A command agent has no answers of its own; the fleet's table of many agents is as long as one.
   expect((await rig.fleet("stop")).code).toBe(0);
   const names = Array.from({ length: 90 }, (_, at) => `agent-with-a-long-name-${at}`);
   rig.roster(
-    `${rosterOf(mos("[cat]"), ...names.map((name) => `{ name: ${name}, runtime: command, command: [cat], workdir: ~/work }`))}${rig
+    `${rosterOf(agentMos(), ...names.map((name) => `{ name: ${name}, runtime: command, command: [cat], workdir: ~/work }`))}${rig
       .rosterText()
       .slice(rig.rosterText().indexOf("connectors:"))}`,
   );
@@ -168,3 +100,17 @@ test("a long answer arrives whole, in parts", async () => {
   for (const name of names) expect(joined.split("\n").filter((line) => line.startsWith(`${name} `))).toHaveLength(1);
   expect((await double.asked()).some((one) => one.status >= 400)).toBe(false);
 });
+
+test("a gateway that says nonsense ends nothing: the daemon is the same, and Discord is back when it talks sense", async () => {
+  const { rig, say, ours, double } = await connectedFleet();
+  const pid = rig.daemonPid();
+  await double.behave({ emptyHellos: 2 });
+  await double.drop();
+  await expect.poll(async () => (await rig.fleet("logs")).out, soon).toContain("daemon-fault");
+  expect((await rig.fleet("chat", "/ps")).code).toBe(0);
+  await say("hello again");
+  await expect
+    .poll(() => ours(), { timeout: 90_000 })
+    .toEqual(["Typed into the terminal of mos, which can say no more."]);
+  expect(rig.daemonPid()).toBe(pid);
+}, 120_000);

@@ -1,88 +1,17 @@
-import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { expect, onTestFinished, test } from "vitest";
+import { expect, test } from "vitest";
 
-import type { Message } from "../../src/contract/message.ts";
 import { pause, until } from "../../src/lib/wait.ts";
-import { startDiscordDouble } from "../discord/double.ts";
-import { dice } from "../kills.ts";
-import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
+import { agentMos, connectedFleet, isState, letters, soon } from "../discord/fleet-rig.ts";
+import { serve, whileDaemonsDie } from "../kills.ts";
+import { makeRig, rosterOf } from "../rig.ts";
 
-const mos = `{ name: mos, role: orchestrator, runtime: command, command: [cat], workdir: ~/work }`;
 const typed = "Typed into the terminal of mos, which can say no more.";
 
-/** A fleet that is connected to a double of Discord's, the way a person would connect it. */
-async function setUp(options: { owner?: boolean } = {}) {
-  const double = await startDiscordDouble();
-  onTestFinished(async () => {
-    await double.thaw();
-    await double[Symbol.asyncDispose]();
-  });
-  const ids = await double.ids();
-  const rig = makeRig();
-  rig.roster(rosterOf(mos));
-  expect((await rig.fleet("start")).code).toBe(0);
-  const token = join(rig.root, "token");
-  writeFileSync(token, `${ids.token}\n`);
-  const owner = options.owner === false ? [] : ["--owner", ids.owner];
-  const added = await rig.fleet(
-    "connect",
-    "add",
-    "discord",
-    "--url",
-    double.url,
-    "--guild",
-    ids.guild,
-    "--channel",
-    ids.general,
-    ...owner,
-    "--token-file",
-    token,
-  );
-  expect([added.code, added.out]).toEqual([0, expect.stringContaining("discord knows the token")]);
-  await isState(rig, "up");
-  const shown = async (channel = ids.general) => double.shown(channel);
-  const ours = async (channel = ids.general) =>
-    (await shown(channel)).filter((one) => one.author.id === ids.bot).map((one) => one.content);
-  return {
-    double,
-    ids,
-    rig,
-    shown,
-    ours,
-    say: (text: string, by: "owner" | "friend" | "stranger" = "owner") => double.post(by, ids.general, { text }),
-  };
-}
-
-const soon = { timeout: 20_000, interval: 50 };
-const isState = (rig: Rig, state: string) =>
-  expect
-    .poll(
-      async () =>
-        (
-          JSON.parse((await rig.fleet("connect", "list", "--json")).out) as {
-            connections: { health: { state: string } | null }[];
-          }
-        ).connections[0]?.health?.state,
-      { timeout: 30_000 },
-    )
-    .toBe(state);
-const letters = async (rig: Rig) =>
-  (JSON.parse((await rig.fleet("inbox", "mos", "-n", "2000", "--json")).out) as { messages: Message[] }).messages.map(
-    (one) => one.text,
-  );
-const serve = (rig: Rig) =>
-  spawn(process.execPath, [bin, "fleet", "serve"], {
-    env: rig.env,
-    cwd: rig.root,
-    stdio: "ignore",
-    detached: true,
-  }).unref();
-
 test("connected by a person; the owner is marked as heard and answered; a stranger gets nothing, and the owner hears of him", async () => {
-  const { ids, rig, say, shown, ours, double } = await setUp();
+  const { ids, rig, say, shown, ours, double } = await connectedFleet();
   await say("my secret", "stranger");
   const id = await say("hello mos");
   await expect
@@ -100,7 +29,7 @@ test("connected by a person; the owner is marked as heard and answered; a strang
 });
 
 test("the token is in one file of its owner's, and nowhere else: no command line, no environment, no log, no answer", async () => {
-  const { ids, rig, say, ours } = await setUp();
+  const { ids, rig, say, ours } = await connectedFleet();
   await say("hello");
   await expect.poll(() => ours(), soon).toEqual([typed]);
   const file = join(rig.home.secrets, "connectors", "discord");
@@ -125,33 +54,14 @@ test("the token is in one file of its owner's, and nowhere else: no command line
 });
 
 test("kill -9 of the daemon at random while people write: each line once, in order, and one answer to each", async () => {
-  const { rig, say, shown, ids } = await setUp();
-  const roll = dice(11);
+  const { rig, say, shown, ids } = await connectedFleet();
   const said = Array.from({ length: 120 }, (_, at) => `line ${at}`);
-  const over = new AbortController();
-  let kills = 0;
-  const killing = (async () => {
-    while (!over.signal.aborted) {
-      // A moment anywhere in the daemon's life: no waiting for a fact, so no sleep to replace.
-      await pause(400 + roll(900));
-      const pid = rig.daemonPid();
-      if (over.signal.aborted || pid === undefined) continue;
-      try {
-        process.kill(pid, "SIGKILL");
-        kills++;
-      } catch {
-        // just gone
-      }
-      serve(rig);
+  const kills = await whileDaemonsDie(rig, { seed: 11, leastMs: 400, mostMs: 1_300 }, async (roll) => {
+    for (const text of said) {
+      await say(text);
+      await pause(roll(60)); // people's pace
     }
-  })();
-  for (const text of said) {
-    await say(text);
-    await pause(roll(60)); // people's pace
-  }
-  await until(() => (kills > 4 ? true : undefined), { withinMs: 20_000 }); // however quick the talk was
-  over.abort();
-  await killing;
+  });
   await isState(rig, "up");
   const answers = async () =>
     (await shown())
@@ -166,7 +76,7 @@ test("kill -9 of the daemon at random while people write: each line once, in ord
 }, 180_000);
 
 test("Discord away; the daemon away while 130 lines are written: nothing is lost or out of order", async () => {
-  const { rig, say, double, ours } = await setUp();
+  const { rig, say, double, ours } = await connectedFleet();
   await say("before");
   await expect.poll(() => letters(rig), soon).toEqual(["before"]);
   await double.down();
@@ -185,7 +95,7 @@ test("Discord away; the daemon away while 130 lines are written: nothing is lost
 }, 180_000);
 
 test("a token that is refused is said where a person looks, tried no more, and mended by another one", async () => {
-  const { rig, say, double, ours } = await setUp();
+  const { rig, say, double, ours } = await connectedFleet();
   await double.revoke();
   await isState(rig, "needs-auth");
   const listed = await rig.fleet("connect", "list");
@@ -204,7 +114,7 @@ test("a token that is refused is said where a person looks, tried no more, and m
 });
 
 test("pairing: nobody is heard until a code that was made here is sent and its sender let in here; out again at once", async () => {
-  const { rig, say, double, ids, ours } = await setUp({ owner: false });
+  const { rig, say, double, ids, ours } = await connectedFleet({ owner: false });
   await say("anybody there?");
   const direct = await double.direct("owner");
   const pairing = rig.fleet("connect", "pair", "discord", "--yes", "--timeout", "40s");
@@ -244,10 +154,10 @@ test("pairing: nobody is heard until a code that was made here is sent and its s
 });
 
 test("one account has one listener on this machine, whichever fleet it is wired to", async () => {
-  const { rig, double, ids, say, ours } = await setUp();
+  const { rig, double, ids, say, ours } = await connectedFleet();
   const other = makeRig();
   other.roster(
-    `${rosterOf(mos)}connectors:\n  chat: { platform: discord, url: "${double.url}", guild: "${ids.guild}", channels: ["${ids.general}"], owners: ["${ids.owner}"] }\n`,
+    `${rosterOf(agentMos())}connectors:\n  chat: { platform: discord, url: "${double.url}", guild: "${ids.guild}", channels: ["${ids.general}"], owners: ["${ids.owner}"] }\n`,
   );
   writeFileSync(join(other.root, "token"), ids.token);
   await other.fleet("start");

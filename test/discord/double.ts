@@ -40,6 +40,7 @@ export async function startDiscordDouble(
     isOnBoth: false,
     answerAfterMs: 0,
     hangUps: 0,
+    emptyHellos: 0,
   };
   let port = options.port ?? 0;
   let server: Server | undefined;

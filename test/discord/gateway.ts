@@ -45,6 +45,8 @@ export interface GatewayMood {
   answerAfterMs: number;
   /** Whether the bot was invited to the other server as well. */
   isOnBoth: boolean;
+  /** So many HELLOs more come without what belongs to them. */
+  emptyHellos: number;
   /** So many connections more end right after HELLO. */
   hangUps: number;
 }
@@ -138,7 +140,7 @@ export function createGateway(world: () => World, url: () => string, mood: Gatew
       if (session !== undefined && (code === 1000 || code === 1001)) sessions.delete(session.id);
     });
     socket.on("error", () => {});
-    write(socket, { op: 10, d: { heartbeat_interval: mood.heartbeatMs } });
+    write(socket, mood.emptyHellos-- > 0 ? { op: 10 } : { op: 10, d: { heartbeat_interval: mood.heartbeatMs } });
     if (mood.hangUps > 0) {
       mood.hangUps--;
       whenThawed(() => socket.terminate());
