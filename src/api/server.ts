@@ -139,18 +139,16 @@ export async function listen(
 ): Promise<{ close(): Promise<void> }> {
   rmSync(path, { force: true }); // whoever calls is the only daemon; a killed one leaves its socket behind
   const server = createAdaptorServer({ fetch: app.fetch });
-  const before = process.umask(0o177);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(path, () => resolve());
-    });
-    // One caller too many (no file handle is left for it) is no reason to end.
-    server.on("error", onFault);
-    chmodSync(path, 0o600);
-  } finally {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    // The socket is made within this call; a moment later somebody may make a folder, which must be one to enter.
+    const before = process.umask(0o177);
+    server.listen(path, () => resolve());
     process.umask(before);
-  }
+  });
+  // One caller too many (no file handle is left for it) is no reason to end.
+  server.on("error", onFault);
+  chmodSync(path, 0o600);
   return {
     close: () =>
       new Promise((resolve) => {
