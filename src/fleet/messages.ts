@@ -57,7 +57,7 @@ export function again(world: World, command: Of<"retry" | "cancel">): Promise<Me
       });
     }
     // What its harness has it may read at any moment; taken back is only what nobody has.
-    if (command.do === "cancel" && !letter.closed && !store.takeBack(letter.id, world.now())) {
+    if (command.do === "cancel" && !letter.closed && !(await takenBack(world, store, letter.id))) {
       throw new FleetError("conflict", `${letter.to} has ${letter.id} already; it cannot be taken back.`, {
         hint: `mosaic fleet interrupt ${letter.to}`,
       });
@@ -68,6 +68,18 @@ export function again(world: World, command: Of<"retry" | "cancel">): Promise<Me
     }
     return told(world, store, letter);
   });
+}
+
+/** How long a message that is just being tried is waited for: whether its harness took it is clear a moment later. */
+const triedMs = 3_000;
+
+async function takenBack(world: World, store: Store, id: string): Promise<boolean> {
+  const deadline = world.now() + triedMs;
+  while (!store.takeBack(id, world.now())) {
+    if (store.find(id)?.handedTo !== "?" || world.now() >= deadline) return false;
+    await pause(20);
+  }
+  return true;
 }
 
 /** Who writes, as the receiver is told. */

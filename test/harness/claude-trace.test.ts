@@ -102,9 +102,9 @@ describe.skipIf(claudeBin === "")("what became of a message, by Claude Code's ow
     const { pid } = await rig.agent("mos");
     process.kill(pid ?? 0, "SIGKILL");
     const why = "Claude Code ended before it had answered";
-    expect(await ended("cut")).toEqual({ kind: "broken", why });
+    expect(await ended("cut")).toEqual({ kind: "broken", cut: true, why });
     await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state === "idle");
-    expect([await trace("lost"), (await trace("cut"))?.end]).toEqual([undefined, { kind: "broken", why }]);
+    expect([await trace("lost"), (await trace("cut"))?.end]).toEqual([undefined, { kind: "broken", cut: true, why }]);
     expect(await say("lost", "in its memory")).toBe("delivered");
     expect(await ended("lost")).toEqual(answered(echoOf("in its memory")));
 

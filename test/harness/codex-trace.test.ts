@@ -76,9 +76,9 @@ describe.skipIf(codexBin === "")("what became of a message, by Codex's own recor
     const { pid } = await rig.agent("mos");
     process.kill(pid ?? 0, "SIGKILL");
     const why = "Codex ended before it had answered";
-    expect(await ended("cut")).toEqual({ kind: "broken", why });
+    expect(await ended("cut")).toEqual({ kind: "broken", cut: true, why });
     await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state === "idle");
-    expect((await trace("cut"))?.end).toEqual({ kind: "broken", why });
+    expect((await trace("cut"))?.end).toEqual({ kind: "broken", cut: true, why });
     await say("back", "after the kill");
     expect(await ended("back")).toEqual(answered(echoOf("after the kill")));
 

@@ -98,7 +98,7 @@ describe.skipIf(piBin === "")("what became of a message, by Pi's own events", ()
     await say("kept", "kept through a crash");
     const { pid } = await rig.agent("mos");
     process.kill(pid ?? 0, "SIGKILL");
-    expect(await ended("cut")).toEqual({ kind: "broken", why: "Pi ended before it had answered" });
+    expect(await ended("cut")).toEqual({ kind: "broken", cut: true, why: "Pi ended before it had answered" });
     expect(await ended("kept")).toEqual(answered(echoOf("kept through a crash")));
     await isIdle();
 

@@ -166,6 +166,15 @@ describe("taking a message back", () => {
       expect(await cancel(world, id)).toMatchObject({ state: "failed", reason: "taken back by its sender" });
   });
 
+  test("waits for a try that is being made, and has it once that was refused", async () => {
+    const { world, store, say } = setUp("co");
+    const { id } = say("co", "x");
+    store.attempt(id, 1);
+    const cancelled = cancel(world, id);
+    setTimeout(() => store.hand(id, undefined), 100); // the harness's refusal, while somebody waits for it
+    expect(await cancelled).toMatchObject({ state: "failed", reason: "taken back by its sender" });
+  });
+
   test("is refused of what is delivered", async () => {
     const { world, store, say } = setUp("co");
     const { id } = say("co", "x");
