@@ -86,6 +86,48 @@ test("texts of a chat go one after another, whatever fails in between; marks do 
   expect(keys(village)).toEqual(["mark", "1", "2", "3"]);
 });
 
+test("a limit of the whole account keeps every chat of it waiting, and so does its own budget", async () => {
+  const village = makeVillage({ perSecond: 5 });
+  const rig = setUp(village);
+  village.fail({ kind: "later", why: "busy", afterMs: 5_000, wholeAccount: true });
+  rig.text("1");
+  rig.run();
+  await expect.poll(() => rig.outbox.find("1")?.attempts).toBe(1);
+  const others = Array.from({ length: 5 }, (_, at) => `other ${at}`);
+  for (const key of others) rig.outbox.say("a", { chat: key }, key, { kind: "text", text: key }, rig.clock.now);
+  rig.clock.now += 4_999;
+  rig.ring();
+  await pause(20);
+  expect(keys(village)).toEqual([]);
+  rig.clock.now += 1;
+  rig.ring();
+  await expect.poll(() => keys(village)).toHaveLength(others.length);
+  await pause(20);
+  // One of them all has to wait until the first second is over.
+  expect(keys(village)).toHaveLength(others.length);
+  rig.clock.now += 1_000;
+  rig.ring();
+  await expect.poll(() => keys(village)).toHaveLength(others.length + 1);
+});
+
+test("a chat whose room is used up waits, and no other does", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  village.fail({ kind: "sent", ids: ["one"], restMs: 2_000 });
+  rig.text("1");
+  rig.text("2");
+  rig.run();
+  await settled(rig.outbox, "1");
+  rig.outbox.say("a", { chat: "elsewhere" }, "3", { kind: "text", text: "3" }, rig.clock.now);
+  rig.clock.now += 1_999;
+  rig.ring();
+  await settled(rig.outbox, "3");
+  expect(rig.states("2")).toEqual(["new"]);
+  rig.clock.now += 1;
+  rig.ring();
+  await settled(rig.outbox, "2");
+});
+
 test("what will never be taken is failed, and keeps nothing behind it", async () => {
   const village = makeVillage();
   const rig = setUp(village);

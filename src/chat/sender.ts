@@ -1,5 +1,6 @@
 import type { Connector, Out, Sent } from "../connector/connector.ts";
 import { pause } from "../lib/wait.ts";
+import { budgetOf } from "./budget.ts";
 import type { Outbox, Outgoing } from "./outbox.ts";
 
 /** How long one attempt may take. */
@@ -35,44 +36,48 @@ export async function sendWaiting(
   signal: AbortSignal,
 ): Promise<void> {
   const { account, outbox, now } = parts;
+  const { perSecond, editEveryMs } = parts.connector.capabilities;
+  const budget = budgetOf(perSecond, now);
   const busy = new Map<string, Promise<void>>();
   const lastEdit = new Map<string, number>();
-  /** Lanes of which something could not even be noted, and since when they rest. */
-  const resting = new Map<string, number>();
+  /** Lanes that rest, since when and for how long: the platform takes no more, or something could not even be noted. */
+  const resting = new Map<string, { at: number; ms: number }>();
   const done = new AbortController();
   let rung = () => {};
   let isRefused = false;
   const fault = (error: unknown) => parts.log("chat-fault", error instanceof Error ? error.message : String(error));
 
-  function begin(row: Outgoing): void {
+  async function attempt(row: Outgoing): Promise<void> {
     const { lane, saying } = row;
-    resting.delete(lane);
-    const attempt = tryOne(parts, row, signal)
-      .then((end) => void (isRefused ||= end === "refused"))
-      .catch((error: unknown) => {
-        // A fault of ours, or a disk that is full: neither the daemon's end nor a busy loop.
-        resting.set(lane, now());
-        fault(error);
-      })
-      .finally(() => {
-        busy.delete(lane);
-        if (saying.kind === "edit") lastEdit.set(saying.of, now());
-        for (const [of, at] of lastEdit)
-          if (!isAhead(at, parts.connector.capabilities.editEveryMs)) lastEdit.delete(of);
-        rung();
-      });
-    busy.set(lane, attempt);
+    try {
+      const { refused, laneMs, accountMs } = await tryOne(parts, row, signal);
+      isRefused ||= refused === true;
+      if (laneMs !== undefined) resting.set(lane, { at: now(), ms: laneMs });
+      if (accountMs !== undefined) budget.rest(accountMs);
+    } catch (error) {
+      // A fault of ours, or a disk that is full: neither the daemon's end nor a busy loop.
+      resting.set(lane, { at: now(), ms: restMs });
+      fault(error);
+    }
+    busy.delete(lane);
+    if (saying.kind === "edit") lastEdit.set(saying.of, now());
+    for (const [of, at] of lastEdit) if (!isAhead(at, editEveryMs)) lastEdit.delete(of);
+    rung();
+  }
+  function begin(row: Outgoing): void {
+    resting.delete(row.lane);
+    budget.spend();
+    busy.set(row.lane, attempt(row));
   }
   /** Whether so long after that moment is still to come. A moment that has not come yet is a clock's that was set back. */
   const isAhead = (at: number, ms: number): boolean => at <= now() && at + ms > now();
   const dueOf = ({ lane, saying, dueAt, changedAt }: Outgoing): number => {
     const edited = saying.kind === "edit" ? lastEdit.get(saying.of) : undefined;
     const rests = resting.get(lane);
-    const { editEveryMs } = parts.connector.capabilities;
     return Math.max(
       changedAt > now() ? 0 : dueAt,
       edited !== undefined && isAhead(edited, editEveryMs) ? edited + editEveryMs : 0,
-      rests !== undefined && isAhead(rests, restMs) ? rests + restMs : 0,
+      rests !== undefined && isAhead(rests.at, rests.ms) ? rests.at + rests.ms : 0,
     );
   };
 
@@ -82,7 +87,7 @@ export async function sendWaiting(
     try {
       for (const row of isRefused ? [] : outbox.waiting(account)) {
         if (busy.has(row.lane)) continue;
-        const due = dueOf(row);
+        const due = Math.max(dueOf(row), budget.nextAt());
         if (due > now()) next = Math.min(next, due);
         else begin(row);
       }
@@ -97,39 +102,51 @@ export async function sendWaiting(
   done.abort();
 }
 
-async function tryOne(
-  { account, ...parts }: SenderParts,
-  row: Outgoing,
-  signal: AbortSignal,
-): Promise<"refused" | void> {
+/** What one try means for those after it: the account is refused, or its lane or the whole account must rest. */
+interface Aftermath {
+  refused?: true;
+  laneMs?: number | undefined;
+  accountMs?: number | undefined;
+}
+
+async function tryOne({ account, ...parts }: SenderParts, row: Outgoing, signal: AbortSignal): Promise<Aftermath> {
   const { outbox, connector, now, log } = parts;
   // A kill came between its try and the note of what became of it.
-  if (row.state === "sending" && !mayRepeat(parts, row))
-    return giveOver(parts, row, "mosaic ended while it was being sent");
+  if (row.state === "sending" && !mayRepeat(parts, row)) {
+    giveOver(parts, row, "mosaic ended while it was being sent");
+    return {};
+  }
   const out = outOf(parts, row);
-  if (out === undefined) return outbox.move(row.seq, "failed", now(), { why: "it has lost its meaning" });
+  if (out === undefined) {
+    outbox.move(row.seq, "failed", now(), { why: "it has lost its meaning" });
+    return {};
+  }
   outbox.move(row.seq, "sending", now());
   const result = await connector.send(out, AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]));
-  const fail = (why: string) => {
+  const fail = (why: string): Aftermath => {
     outbox.move(row.seq, "failed", now(), { why });
     log("chat-unsent", `${account} ${row.saying.kind}: ${why}`);
+    return {};
   };
   switch (result.kind) {
     case "sent":
-      return outbox.move(row.seq, "sent", now(), { ids: result.ids });
-    case "never": {
+      outbox.move(row.seq, "sent", now(), { ids: result.ids });
+      return { laneMs: result.restMs };
+    case "never":
       // With the whole account refused this says nothing of the message: it goes out when a person has mended that.
       if (!(await parts.isRefused())) return fail(result.why);
       outbox.move(row.seq, "new", now(), { why: result.why, dueAt: now() });
-      return "refused";
-    }
+      return { refused: true };
     case "later":
     case "unknown": {
       if (now() - row.createdAt > giveUpMs) return fail(`given up after a day: ${result.why}`);
       if (result.kind === "unknown" && !mayRepeat(parts, row)) {
-        return giveOver(parts, row, result.why);
+        giveOver(parts, row, result.why);
+        return {};
       }
-      return outbox.move(row.seq, "new", now(), { why: result.why, dueAt: now() + waitOf(parts, row, result) });
+      const waitMs = waitOf(parts, row, result);
+      outbox.move(row.seq, "new", now(), { why: result.why, dueAt: now() + waitMs });
+      return result.kind === "later" && result.wholeAccount === true ? { accountMs: waitMs } : {};
     }
   }
 }

@@ -76,12 +76,13 @@ export type Out = Target & { key: string } & (
   );
 
 /**
- * What became of one attempt. `ids`: what the platform calls it. `later`: not taken, try again, not before `afterMs`.
+ * What became of one attempt. `ids`: what the platform calls it; `restMs`: for so long that chat takes nothing more.
+ * `later`: not taken, try again, not before `afterMs`, and with `wholeAccount` nothing else of this account either.
  * `never`: it will not be taken, whoever tries how often. `unknown`: it may have been taken.
  */
 export type Sent =
-  | { kind: "sent"; ids: readonly string[] }
-  | { kind: "later"; why: string; afterMs?: number | undefined }
+  | { kind: "sent"; ids: readonly string[]; restMs?: number | undefined }
+  | { kind: "later"; why: string; afterMs?: number | undefined; wholeAccount?: boolean | undefined }
   | { kind: "never"; why: string }
   | { kind: "unknown"; why: string };
 
@@ -99,6 +100,8 @@ export interface Capabilities {
   maxFile: number;
   /** At least so many ms between two edits of one message. */
   editEveryMs: number;
+  /** At most so many attempts of one account within a second, over all its chats. */
+  perSecond: number;
 }
 
 /** What was made of something that came in. `refused`: nobody here may know of it. */

@@ -78,6 +78,7 @@ export function makeVillage(capabilities: Partial<Connector["capabilities"]> = {
         idempotentMs: 120_000,
         maxFile: 1_000_000,
         editEveryMs: 0,
+        perSecond: 100_000,
         ...capabilities,
       },
       async run({ intake: given, signal, tell }) {
@@ -95,7 +96,7 @@ export function makeVillage(capabilities: Partial<Connector["capabilities"]> = {
         if (next !== undefined && next.kind !== "sent") return next;
         if (!keys.has(out.key)) sent.push(out);
         keys.add(out.key);
-        return { kind: "sent", ids: [`id ${out.key}`] };
+        return { ...next, kind: "sent", ids: [`id ${out.key}`] };
       },
       probe: async () => ({ self: { id: "us", name: "us", isBot: true, isSelf: true }, warnings: [] }),
       fetch: async (file) => new TextEncoder().encode(`content of ${file.name}`),

@@ -79,9 +79,13 @@ export async function startDiscordDouble(
       ? routes.route(who, method, pathname.replace("/api/v10", ""), searchParams, body)
       : { status: 401, body: { message: "401: Unauthorized", code: 0 } };
     log(reply.status);
-    if (fault !== undefined) return failAfter(fault, request, response);
+    const room: Record<string, string> = {};
+    if (fault?.kind === "last") {
+      room["x-ratelimit-remaining"] = "0";
+      room["x-ratelimit-reset-after"] = String(fault.retryAfter?.reset ?? 1);
+    } else if (fault !== undefined) return failAfter(fault, request, response);
     if (mood.answerAfterMs > 0) await pause(mood.answerAfterMs);
-    response.writeHead(reply.status, { "content-type": "application/json" });
+    response.writeHead(reply.status, { "content-type": "application/json", ...room });
     response.end(reply.body === undefined ? "" : JSON.stringify(reply.body));
   }
 

@@ -5,15 +5,28 @@ export interface Fault {
   /**
    * `status`: an answer of that status. `limit`: 429 with these waits, in s. `reset`: the connection is cut before anything
    * is done; `reset-after`: when it is done. `html`, `garbled`: done, and the answer is no JSON. `empty`: done, and the answer is an object with nothing in it. `trickle`: a byte now and then.
-   * `silent`: done, and no answer ever comes. `echo`: refused, with the sender's own headers in the message.
+   * `last`: done, and there is no room for another of its kind for a while, by `reset`. `silent`: done, and no answer ever comes. `echo`: refused, with the sender's own headers in the message.
    */
-  kind: "status" | "limit" | "reset" | "reset-after" | "html" | "garbled" | "empty" | "trickle" | "silent" | "echo";
+  kind:
+    | "status"
+    | "limit"
+    | "reset"
+    | "reset-after"
+    | "html"
+    | "garbled"
+    | "empty"
+    | "trickle"
+    | "silent"
+    | "last"
+    | "echo";
   times: number;
   /** Only requests whose method and path contain this. */
   only?: string;
   status?: number;
   /** The 429's three waits, each where it is named. */
   retryAfter?: { body?: number; header?: number; reset?: number };
+  /** The 429 is of the whole bot. */
+  isGlobal?: boolean;
 }
 
 /** Faults that come before the request is done: true where the answer is given by it. */
@@ -32,7 +45,7 @@ export function failBefore(fault: Fault, request: IncomingMessage, response: Ser
       response.end(
         JSON.stringify({
           message: "You are being rate limited.",
-          global: false,
+          global: fault.isGlobal === true,
           ...(body !== undefined && { retry_after: body }),
         }),
       );
@@ -51,6 +64,7 @@ export function failBefore(fault: Fault, request: IncomingMessage, response: Ser
     case "empty":
     case "trickle":
     case "silent":
+    case "last":
       return false;
   }
 }
@@ -77,6 +91,7 @@ export function failAfter(fault: Fault, request: IncomingMessage, response: Serv
       return;
     }
     case "silent":
+    case "last":
     case "status":
     case "limit":
     case "reset":

@@ -54,6 +54,7 @@ export function consoleConnector(path: string, name: string, now: () => number):
       idempotentMs: Infinity,
       maxFile: 0,
       editEveryMs: 0,
+      perSecond: 1_000,
     },
     async run({ intake: given, signal, tell }) {
       intake = given;

@@ -18,6 +18,7 @@ const capabilities: Capabilities = {
   idempotentMs: 120_000, // "a few minutes" by Discord's word
   maxFile,
   editEveryMs: 1_200,
+  perSecond: 40, // Discord allows a bot 50, and what is fetched counts too
 };
 
 /** One bot on Discord. */

@@ -34,6 +34,23 @@ test.for([
   expect(await double.asked()).toHaveLength(1);
 });
 
+test("a limit of the whole bot is said to be one, and so is one from in front of Discord", async () => {
+  const { double, send } = await setUp();
+  await double.fault({ kind: "limit", times: 1, retryAfter: { body: 2 }, isGlobal: true });
+  expect(await send()).toMatchObject({ kind: "later", afterMs: 2_000, wholeAccount: true });
+  await double.fault({ kind: "status", status: 429, times: 1 });
+  expect(await send()).toMatchObject({ kind: "later", wholeAccount: true });
+  await double.fault({ kind: "limit", times: 1, retryAfter: { body: 2 } });
+  expect(await send()).not.toHaveProperty("wholeAccount");
+});
+
+test("whatever used up a chat's room says how long that lasts", async () => {
+  const { double, send } = await setUp();
+  await double.fault({ kind: "last", times: 1, retryAfter: { reset: 1.5 } });
+  expect(await send()).toMatchObject({ kind: "sent", restMs: 1_500 });
+  expect(await send()).not.toHaveProperty("restMs");
+});
+
 test("what an outcome is called follows from what may have been done", async () => {
   const { double, send, shown } = await setUp();
   const after = async (kind: "status" | "reset" | "html" | "garbled" | "trickle" | "silent", status = 500) => {

@@ -1,12 +1,13 @@
 import { systemCode } from "../../lib/errors.ts";
 
 /**
- * What one request came to, sorted by what follows from it. `later`: not done. `never`: refused for good. `unknown`: it may
- * have been done.
+ * What one request came to, sorted by what follows from it. `ok`: done, and for `restMs` there is no room for another of its
+ * kind. `later`: not done, with `wholeAccount` since nothing of the bot is taken just now. `never`: refused for good.
+ * `unknown`: it may have been done.
  */
 export type Answer =
-  | { kind: "ok"; body: unknown }
-  | { kind: "later"; why: string; afterMs?: number | undefined }
+  | { kind: "ok"; body: unknown; restMs?: number | undefined }
+  | { kind: "later"; why: string; afterMs?: number | undefined; wholeAccount?: boolean | undefined }
   | { kind: "never"; why: string; status: number }
   | { kind: "unknown"; why: string };
 
@@ -82,14 +83,19 @@ function sortAnswer(response: Response, text: string, clean: (text: string) => s
   const { status } = response;
   const body = parse(text);
   if (status === 429) {
-    return { kind: "later", why: "Discord's rate limit is reached.", afterMs: longestWait(response, body) };
+    const afterMs = longestWait(response, body);
+    const why = "Discord's rate limit is reached.";
+    return isOfAll(response, body)
+      ? { kind: "later", why, afterMs, wholeAccount: true }
+      : { kind: "later", why, afterMs };
   }
   if (status >= 500 || status === 408) return { kind: "later", why: `Discord has a fault of its own (${status}).` };
-  if (status === 204) return { kind: "ok", body: undefined };
   if (response.ok) {
-    return body === undefined
-      ? { kind: "unknown", why: `Discord's answer (${status}) could not be read.` }
-      : { kind: "ok", body };
+    if (body === undefined && status !== 204) {
+      return { kind: "unknown", why: `Discord's answer (${status}) could not be read.` };
+    }
+    const restMs = roomAfterMs(response);
+    return restMs === undefined ? { kind: "ok", body } : { kind: "ok", body, restMs };
   }
   const refusal = (body ?? {}) as { message?: unknown; code?: unknown; errors?: unknown };
   const { code } = refusal;
@@ -129,6 +135,20 @@ function longestWait(response: Response, body: unknown): number | undefined {
   const seconds = given.map((value) => (value === null || value === undefined ? 0 : Number(value)));
   const longest = Math.max(...seconds.map((value) => (Number.isFinite(value) ? value : 0)));
   return longest > 0 ? Math.ceil(longest * 1_000) : undefined;
+}
+
+/** Whether the bot as a whole has asked too much: by Discord's word, or, where the answer is none of Discord's, its address has. */
+const isOfAll = ({ headers }: Response, body: unknown): boolean =>
+  body === undefined ||
+  (body as { global?: unknown }).global === true ||
+  headers.get("x-ratelimit-global") === "true" ||
+  headers.get("x-ratelimit-scope") === "global";
+
+/** Until when the last request of its kind has used up all room, in ms; undefined where there is room. */
+function roomAfterMs({ headers }: Response): number | undefined {
+  if (headers.get("x-ratelimit-remaining") !== "0") return undefined;
+  const seconds = Number(headers.get("x-ratelimit-reset-after"));
+  return seconds > 0 && Number.isFinite(seconds) ? Math.ceil(Math.min(seconds, 60) * 1_000) : undefined;
 }
 
 /** The first reason in Discord's tree of form errors. */

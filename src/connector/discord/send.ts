@@ -82,14 +82,16 @@ async function sendFile(rest: Rest, out: Out & { kind: "file" }, signal: AbortSi
 }
 
 function withId(answer: Answer): Sent {
-  if (answer.kind !== "ok") return withoutId(answer);
-  const id = (answer.body as { id?: unknown } | undefined)?.id;
-  return typeof id === "string"
-    ? { kind: "sent", ids: [id] }
-    : { kind: "unknown", why: "Discord's answer names no message." };
+  const id = answer.kind === "ok" ? (answer.body as { id?: unknown } | undefined)?.id : undefined;
+  if (answer.kind === "ok" && typeof id !== "string") {
+    return { kind: "unknown", why: "Discord's answer names no message." };
+  }
+  return withoutId(answer, typeof id === "string" ? [id] : []);
 }
 
-function withoutId(answer: Answer): Sent {
-  if (answer.kind === "ok") return { kind: "sent", ids: [] };
+function withoutId(answer: Answer, ids: readonly string[] = []): Sent {
+  if (answer.kind === "ok") {
+    return answer.restMs === undefined ? { kind: "sent", ids } : { kind: "sent", ids, restMs: answer.restMs };
+  }
   return answer.kind === "never" ? { kind: "never", why: answer.why } : answer;
 }
