@@ -6,6 +6,7 @@ import { pause } from "../lib/wait.ts";
 import { ownersChat } from "./approvals.ts";
 import { follow } from "./follow.ts";
 import { intakeFor, type AccountIntake } from "./intake.ts";
+import { words } from "./orders.ts";
 import { claimPairing } from "./pairing.ts";
 import type { Account, Parts } from "./parts.ts";
 import { routing } from "./router.ts";
@@ -81,7 +82,7 @@ export function connect(parts: ConnectParts): Connected {
   async function listen(): Promise<void> {
     while (!signal.aborted) {
       try {
-        await connector.run({ intake, signal, tell, log });
+        await connector.run({ intake, words, signal, tell, log });
         return tell({ state: "stopped", since: now(), aliveAt: health.aliveAt });
       } catch (error) {
         const since = now();

@@ -1,39 +1,8 @@
-import { closest } from "fastest-levenshtein";
-
 import type { Asker, Command } from "../contract/command.ts";
 import type { Heard } from "./ledger.ts";
+import type { FleetOrder } from "./orders.ts";
 import type { Fleet } from "./parts.ts";
 import { approvalText, fleetText, helpText, outcomeText, statusText } from "./words.ts";
-
-/** Words that are carried out on the fleet, and those that change what is kept of the chat. */
-const fleetWords = ["help", "ps", "status", "interrupt", "start", "stop", "restart", "approvals"] as const;
-const chatWords = ["ask", "approve", "deny", "catchup", "drop"] as const;
-const words = [...fleetWords, ...chatWords];
-
-/** What a line that begins with / or ! asks for. */
-export interface Order {
-  word: (typeof words)[number];
-  rest: string;
-}
-export interface FleetOrder extends Order {
-  word: (typeof fleetWords)[number];
-}
-
-export const isFleetOrder = (order: Order): order is FleetOrder => fleetWords.some((word) => word === order.word);
-
-/** A path or an emoticon is no command; anything that looks like one and is none gets a suggestion. */
-export function parseOrder(text: string): Order | { unknown: string } | undefined {
-  const [, given, rest = ""] = /^[/!]([a-z]{2,})(?:\s+([\s\S]*))?$/i.exec(text.trim()) ?? [];
-  if (given === undefined) return undefined;
-  const word = words.find((one) => one === given.toLowerCase());
-  if (word !== undefined) return { word, rest: rest.trim() };
-  return {
-    unknown: `There is no /${given}. Did you mean /${closest(given.toLowerCase(), words)}? /help lists all.`,
-  };
-}
-
-/** Whether a command only looks: a kill in its middle leaves nothing open, so it may be done again. */
-export const isLook = ({ word }: Order): boolean => ["help", "ps", "status", "approvals"].includes(word);
 
 /** Who asks, as the policy knows them. */
 export const askerOf = ({ account, speaker, speakerName, standing }: Heard): Extract<Asker, { kind: "chat" }> => ({

@@ -5,11 +5,12 @@ import { pause } from "../lib/wait.ts";
 import { accept } from "../mail/accept.ts";
 import { standingOf } from "./access.ts";
 import { decide } from "./approvals.ts";
-import { askerOf, carryOut, isFleetOrder, isLook, parseOrder, type Order } from "./commands.ts";
+import { askerOf, carryOut } from "./commands.ts";
 import { keepFiles } from "./files.ts";
 import { endProgress } from "./follow.ts";
 import type { AccountIntake } from "./intake.ts";
 import { atOnceOrWithin, type Heard } from "./ledger.ts";
+import { isFleetOrder, isLook, parseOrder, type Order } from "./orders.ts";
 import type { Account, Parts } from "./parts.ts";
 import { errorText, spanText } from "./words.ts";
 

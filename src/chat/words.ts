@@ -1,7 +1,9 @@
+import type { Word } from "../connector/connector.ts";
 import type { Approval, Outcome } from "../contract/command.ts";
 import type { FleetState } from "../contract/state.ts";
 import { FleetError } from "../lib/errors.ts";
 import { table, visible } from "../lib/text.ts";
+import { words } from "./orders.ts";
 
 /** What the chat says, in one place. Results first, short, and what to do next where something is left to do. */
 
@@ -89,12 +91,11 @@ export function approvalText({
   return `${agent} asks to be allowed:\n${block(asked.slice(0, mostAsked))}${more}${where}${why}`;
 }
 
+/** `/ask AGENT TEXT`, `/status [AGENT]`. */
+const usageOf = ({ word, wants }: Word): string =>
+  [`/${word}`, ...wants.map(({ name, isNeeded }) => (isNeeded ? name.toUpperCase() : `[${name.toUpperCase()}]`))].join(
+    " ",
+  );
+
 export const helpText = `Whatever you write goes to the orchestrator. Lines that begin with / or ! are for the fleet itself:
-${block(`/ps                    all agents and how they are
-/status [AGENT]        one of them
-/ask AGENT text        write to another agent; its answer comes here
-/interrupt [AGENT]     end a running turn
-/start|stop|restart AGENT
-/approvals             what agents wait to be allowed
-/approve CODE, /deny CODE
-/catchup, /drop        what came while mosaic was away`)}`;
+${block(table(words.map((one) => [usageOf(one), one.about])))}`;

@@ -122,9 +122,21 @@ export interface Intake {
   known(): ReadonlyMap<string, string>;
 }
 
+/** A word for the fleet itself. However somebody says it there, it comes in as text: `/word`, and behind it what it wants. */
+export interface Word {
+  /** Lower case letters. */
+  word: string;
+  /** One line, at most 100 characters. */
+  about: string;
+  /** In this order, what must be there first. */
+  wants: readonly { name: string; about: string; isNeeded: boolean }[];
+}
+
 /** What a connector is given to live on. */
 export interface Surroundings {
   intake: Intake;
+  /** What a platform that has a list of such words shows its people. */
+  words: readonly Word[];
   signal: AbortSignal;
   /** How the transport stands; called at every change, once. */
   tell: (health: Health) => void;

@@ -113,6 +113,7 @@ export async function setUpRig(rigOf: () => Promise<Rig>) {
     const healths: Health[] = [];
     const run = connector.run({
       intake: process.intake,
+      words: [],
       signal: controller.signal,
       tell: (health) => {
         healths.push(health);

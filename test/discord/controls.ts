@@ -96,6 +96,11 @@ export function createControls({ world, mood, gateway, routes, faults, asked, po
     direct: async (by: Person): Promise<string> => world.directWith(idOf(by)).id,
     shown: async (channel: string): Promise<Message[]> => world.messages.get(channel) ?? [],
     typings: async (): Promise<string[]> => routes.typings,
+    rename: async (name: string, description: string): Promise<void> => {
+      const command = routes.menu.get(name);
+      if (command !== undefined) command.description = description;
+    },
+    menu: async () => [...routes.menu.values()],
     interaction: async (id: string) => routes.interactions.get(id),
 
     fault: async (fault: Fault): Promise<void> => void faults.push({ ...fault }),

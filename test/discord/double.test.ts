@@ -153,6 +153,7 @@ test("as a program of its own, driven over HTTP: people, faults, a restart that 
   const states: string[] = [];
   const run = connector.run({
     intake: store.open().intake,
+    words: [],
     signal: controller.signal,
     tell: (health) => void states.push(health.state),
     log: () => {},

@@ -31,6 +31,7 @@ export async function startDiscordDouble(
     identifiesLeft: 1_000,
     resetAfterMs: 60_000,
     contentAllowed: true,
+    menuAllowed: true,
     refuseResumes: 0,
     duplicate: 0,
     shuffle: 0,

@@ -30,6 +30,8 @@ export interface GatewayMood {
   /** When it allows identifying again, by its own word. */
   resetAfterMs: number;
   contentAllowed: boolean;
+  /** Whether the bot was invited with the right to have slash commands. */
+  menuAllowed: boolean;
   /** So many RESUMEs more are refused. */
   refuseResumes: number;
   /** So many events more are sent twice. */

@@ -37,7 +37,7 @@ const intake = intakeFor(wiring.account, {
   ring: () => setImmediate(handOn),
   onStranger: () => {},
 });
-const listening = connector.run({ intake, signal: never, tell: () => {}, log: () => {} });
+const listening = connector.run({ intake, words: [], signal: never, tell: () => {}, log: () => {} });
 
 const said = new Set(readFileSync(sent, "utf8").split("\n"));
 for (let at = 0; at < 150; at++) {

@@ -1,6 +1,6 @@
 import { expect, onTestFinished } from "vitest";
 
-import type { Inbound, Mark } from "../../src/connector/connector.ts";
+import type { Inbound, Mark, Word } from "../../src/connector/connector.ts";
 import type { Pace } from "../../src/connector/discord/account.ts";
 import { openDiscord } from "../../src/connector/discord/discord.ts";
 import { memoryStore } from "../../src/connector/memory-intake.ts";
@@ -40,7 +40,12 @@ export async function discordForTest() {
 export function listenTo(
   wiring: Wiring,
   token: string,
-  options: { store?: MemoryStore; pace?: Partial<Pace>; admitting?: (rows: readonly Inbound[]) => void } = {},
+  options: {
+    store?: MemoryStore;
+    words?: readonly Word[];
+    pace?: Partial<Pace>;
+    admitting?: (rows: readonly Inbound[]) => void;
+  } = {},
 ) {
   const store = options.store ?? memoryStore(() => true, wiring.channels);
   const { intake } = store.open();
@@ -57,6 +62,7 @@ export function listenTo(
           return intake.admit(rows, cursor);
         },
       },
+      words: options.words ?? [],
       signal: controller.signal,
       tell: (health) => void healths.push(health),
       log: (event, note) => void logs.push(`${event} ${note}`),

@@ -17,6 +17,8 @@ export interface Body {
   name?: string;
   type?: number;
   data?: { content?: string; flags?: number };
+  description?: string;
+  options?: unknown[];
   files?: { name: string; content: string; mime?: string }[];
 }
 /** A press or a command, and what the bot answered to it. */
@@ -35,6 +37,8 @@ const maxFileBytes = 10 * 1024 * 1024;
 export function createRoutes(world: () => World, mood: GatewayMood, url: () => { api: string; gateway: string }) {
   const interactions = new Map<string, Interaction>();
   const typings: string[] = [];
+  /** What stands in the menu of slash commands. */
+  const menu = new Map<string, { id: string; name: string; description: string }>();
   /** The messages that were sent with an enforced nonce. */
   const nonces = new Map<string, Message>();
 
@@ -167,6 +171,21 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     return { status: 204 };
   }
 
+  /** Of one server or, without one, of the bot everywhere; the same name replaces what had it. */
+  function menuOf(method: string, guild: string | undefined, body: Body): Reply {
+    if (!mood.menuAllowed || (guild !== undefined && guild !== world().guild))
+      return refuse(403, 50001, "Missing Access");
+    if (method === "GET") return { status: 200, body: [...menu.values()] };
+    const { name = "", description = "", options = [] } = body;
+    if (!/^[-_a-z0-9]{1,32}$/.test(name)) return formErrors("name", "Command name is invalid");
+    if (description === "" || description.length > 100)
+      return formErrors("description", "Must be between 1 and 100 in length.");
+    const isNew = !menu.has(name);
+    const command = { id: menu.get(name)?.id ?? world().newId(), name, description, options };
+    menu.set(name, command);
+    return { status: isNew ? 201 : 200, body: command };
+  }
+
   function lookUp(id: string): Reply {
     return refusal(id, view) ?? { status: 200, body: world().channels.get(id) };
   }
@@ -189,6 +208,9 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     }
     if (key === "GET applications" && id === "@me") {
       return { status: 200, body: { id: bot.id, flags: mood.contentAllowed ? 1 << 19 : 0 } };
+    }
+    if (room === "applications" && id === bot.id && (what === "commands" || fourth === "commands")) {
+      return menuOf(method, what === "guilds" ? third : undefined, body);
     }
     if (key === "POST users channels")
       return { status: 200, body: directWith(who === bot ? (body.recipient_id ?? "") : who.id) };
@@ -221,5 +243,5 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     return refuse(404, 0, "404: Not Found");
   }
 
-  return { route, interactions, typings };
+  return { route, interactions, typings, menu };
 }

@@ -25,7 +25,7 @@ async function setUp(folder = scratchFolder("console"), clock = { now: 1_000 }) 
     release: () => {},
     known: () => new Map<string, string>(),
   };
-  const running = connector.run({ intake, signal: stop.signal, tell: () => {}, log: () => {} });
+  const running = connector.run({ intake, words: [], signal: stop.signal, tell: () => {}, log: () => {} });
   onTestFinished(async () => {
     stop.abort();
     await running;

@@ -41,6 +41,7 @@ async function consoleRig(): Promise<Rig> {
       const running = one.run({
         intake: memoryStore(() => true).open().intake,
         signal: end.signal,
+        words: [],
         tell: () => {},
         log: () => {},
       });

@@ -8,6 +8,7 @@ import { converse } from "./gateway.ts";
 import type { Ending } from "./gateway.ts";
 import { hearing } from "./hearing.ts";
 import type { Us } from "./inbound.ts";
+import { fillMenu, menuPath } from "./menu.ts";
 
 const longestPauseMs = 3_600_000;
 /** After so many failures in a row it is no passing thing. */
@@ -33,6 +34,7 @@ export async function listen(at: Listening): Promise<void> {
     new FleetError("conflict", why, { hint: `mosaic fleet connect test ${wiring.account}` });
   let us: Us | undefined;
   let failures = 0;
+  let isOffered = at.words.length === 0;
   /** When this connection had fetched everything; undefined until then. */
   let openSince: number | undefined;
   const trouble = (why: string) => health.say(failures++ < failuresUntilDegraded ? "connecting" : "degraded", why);
@@ -57,6 +59,16 @@ export async function listen(at: Listening): Promise<void> {
         await pause(Math.max(answer.kind === "later" ? (answer.afterMs ?? 0) : 0, waits.next()), until);
       }
     };
+
+  /** Once it is known that this is done, or cannot be, it is not tried again. */
+  async function offerWords(ask: Patient): Promise<void> {
+    const application = await ask({ method: "GET", path: "/applications/@me" });
+    const { id } = (application.kind === "ok" ? application.body : {}) as { id?: string };
+    const why =
+      id === undefined ? "Discord does not name the application." : await fillMenu(at.words, menuPath(id, wiring), ask);
+    isOffered = true;
+    if (why !== undefined) at.log("discord-menu", `Its commands are not in Discord's menu: ${why}`);
+  }
 
   /** Looks who we are; of the roles only what is told. */
   async function lookUp(ask: Patient): Promise<Us> {
@@ -96,6 +108,8 @@ export async function listen(at: Listening): Promise<void> {
       broken ??= error instanceof Error ? error.message : "What was missed could not be fetched.";
       gone.abort();
     };
+    // Beside everything else, and nothing depends on it; what a lost connection cut off the next one does.
+    const offering = isOffered ? undefined : offerWords(ask).catch(() => {});
     const alive = () => {
       health.alive();
       try {
@@ -120,6 +134,7 @@ export async function listen(at: Listening): Promise<void> {
     } finally {
       gone.abort();
       await hears.idle();
+      await offering;
     }
   }
 

@@ -78,10 +78,10 @@ test("what it works without is a warning", async () => {
     allow: "0",
     deny: String(attach),
   });
-  await set.double.behave({ identifiesLeft: 3 });
+  await set.double.behave({ identifiesLeft: 3, menuAllowed: false });
   const { warnings } = await probe(set);
-  expect(warnings).toHaveLength(2);
-  expect(warnings.join(" ")).toMatch(/Only 3 of 1000.*Attach Files/);
+  expect(warnings).toHaveLength(3);
+  expect(warnings.join(" ")).toMatch(/Only 3 of 1000.*Discord's menu.*https:\/\/discord\.com\/oauth2.*Attach Files/);
 });
 
 test("direct messages alone need no server", async () => {

@@ -1,6 +1,7 @@
 import type { Wiring } from "../../contract/connector.ts";
 import { FleetError } from "../../lib/errors.ts";
 import type { Probe } from "../connector.ts";
+import { menuPath } from "./menu.ts";
 import type { RawChannel } from "./places.ts";
 import type { Answer, Rest } from "./rest.ts";
 import { missingRights } from "./rights.ts";
@@ -53,7 +54,10 @@ export async function probeAccount(wiring: Wiring, rest: Rest, signal: AbortSign
   }
 
   const application = await look("/applications/@me");
-  const { flags } = (application.kind === "ok" ? application.body : {}) as { flags?: number };
+  const { id: app = id, flags } = (application.kind === "ok" ? application.body : {}) as {
+    id?: string;
+    flags?: number;
+  };
   if (flags === undefined) {
     warnings.push("Whether the bot may read messages could not be looked up; Message Content Intent must be on.");
   } else if ((flags & messageContent) === 0) {
@@ -81,6 +85,11 @@ export async function probeAccount(wiring: Wiring, rest: Rest, signal: AbortSign
     return found;
   };
   if (wiring.guild !== undefined) await guildOf(wiring.guild);
+  if ((await look(menuPath(app, wiring))).kind !== "ok") {
+    warnings.push(
+      `The bot may not show its commands in Discord's menu; typed, they work. To show them, invite it again: ${invite}`,
+    );
+  }
 
   for (const channel of wiring.channels) {
     const answer = await look(`/channels/${channel}`);
