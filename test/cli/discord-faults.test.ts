@@ -40,8 +40,8 @@ test("what Discord never should answer ends nothing: the daemon lives, and every
   expect(await letters(rig)).toEqual(asked.map((_, at) => `line ${at}`));
 });
 
-test("heard within 3 s whatever the agent does, frozen or stopped; and the reason is a plain word", async () => {
-  const { rig, say, shown, ours } = await connectedFleet({ command: '[sh, -c, "sleep 1000"]' });
+test("heard within 3 s whatever the agent does, frozen, dead or stopped; and the reason is a plain word", async () => {
+  const { rig, say, shown, ours } = await connectedFleet({ command: '[sh, -c, "sleep 1000"]', restart: "never" });
   const { pid } = await rig.agent("mos");
   const heard = async (text: string) => {
     const began = Date.now();
@@ -60,6 +60,12 @@ test("heard within 3 s whatever the agent does, frozen or stopped; and the reaso
     .poll(() => ours(), soon)
     .toContainEqual(expect.stringMatching(/^Your message waits for mos: it is unknown/));
   process.kill(pid ?? 0, "SIGCONT");
+  process.kill(pid ?? 0, "SIGKILL");
+  await rig.settled("mos", (agent) => agent.state === "dead");
+  times.push(await heard("are you still there?"));
+  await expect
+    .poll(() => ours(), soon)
+    .toContainEqual(expect.stringMatching(/^Your message waits for mos: it is dead/));
   expect((await rig.fleet("stop")).code).toBe(0);
   times.push(await heard("and now?"));
   await expect.poll(() => ours(), soon).toContainEqual("Your message waits for mos: it is stopped.");

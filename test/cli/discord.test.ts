@@ -94,6 +94,27 @@ test("Discord away; the daemon away while 130 lines are written: nothing is lost
   await expect.poll(async () => (await ours()).length, { timeout: 60_000 }).toBe(many.length + 2);
 }, 180_000);
 
+test("away for 20 minutes: what was said then is put aside and told, what was said since is handed on, in order", async () => {
+  const { rig, say, ours } = await connectedFleet();
+  process.kill(rig.daemonPid() ?? 0, "SIGKILL");
+  const agoMs = 20 * 60_000;
+  const old = Array.from({ length: 120 }, (_, at) => `long ago ${at}`);
+  const fresh = Array.from({ length: 10 }, (_, at) => `just now ${at}`);
+  for (const text of old) await say(text, "owner", agoMs);
+  await say("/restart mos", "owner", agoMs);
+  for (const text of fresh) await say(text);
+  serve(rig);
+  await expect.poll(() => letters(rig), { timeout: 60_000 }).toEqual(fresh);
+  await expect.poll(() => ours(), soon).toHaveLength(fresh.length + 2);
+  const said = await ours();
+  expect(said.filter((text) => text.startsWith("This was written while mosaic was away"))).toHaveLength(1);
+  expect(said.filter((text) => text.startsWith("This came 20 min late and was not carried out"))).toHaveLength(1);
+  expect((await rig.agent("mos")).restarts).toBe(0);
+  await say("/catchup");
+  await expect.poll(() => letters(rig), { timeout: 60_000 }).toEqual([...fresh, ...old]);
+  await expect.poll(() => ours(), soon).toContainEqual("120 handed on.");
+}, 180_000);
+
 test("a token that is refused is said where a person looks, tried no more, and mended by another one", async () => {
   const { rig, say, double, ours } = await connectedFleet();
   await double.revoke();

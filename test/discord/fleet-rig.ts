@@ -8,11 +8,11 @@ import { makeRig, rosterOf, type Rig } from "../rig.ts";
 import { startDiscordDouble } from "./double.ts";
 
 /** The roster's line of an orchestrator that is a program. */
-export const agentMos = (command = "[cat]"): string =>
-  `{ name: mos, role: orchestrator, runtime: command, command: ${command}, workdir: ~/work }`;
+export const agentMos = (command = "[cat]", restart = "always"): string =>
+  `{ name: mos, role: orchestrator, runtime: command, command: ${command}, restart: ${restart}, workdir: ~/work }`;
 
 /** A fleet that is connected to a double of Discord's, the way a person would connect it. */
-export async function connectedFleet(options: { owner?: boolean; command?: string } = {}) {
+export async function connectedFleet(options: { owner?: boolean; command?: string; restart?: string } = {}) {
   const double = await startDiscordDouble();
   onTestFinished(async () => {
     await double.thaw();
@@ -20,7 +20,7 @@ export async function connectedFleet(options: { owner?: boolean; command?: strin
   });
   const ids = await double.ids();
   const rig = makeRig();
-  rig.roster(rosterOf(agentMos(options.command)));
+  rig.roster(rosterOf(agentMos(options.command, options.restart)));
   expect((await rig.fleet("start")).code).toBe(0);
   const token = join(rig.root, "token");
   writeFileSync(token, `${ids.token}\n`);
@@ -38,7 +38,8 @@ export async function connectedFleet(options: { owner?: boolean; command?: strin
     rig,
     shown,
     ours,
-    say: (text: string, by: "owner" | "friend" | "stranger" = "owner") => double.post(by, ids.general, { text }),
+    say: (text: string, by: "owner" | "friend" | "stranger" = "owner", agoMs?: number) =>
+      double.post(by, ids.general, { text, agoMs }),
   };
 }
 

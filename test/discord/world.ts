@@ -50,6 +50,8 @@ export interface Saying {
   replyTo?: string | undefined;
   /** A reply that names nobody: the "ping" is switched off. */
   isQuiet?: boolean | undefined;
+  /** It was said so long ago. */
+  agoMs?: number | undefined;
   files?: readonly { name: string; content: string; mime?: string }[] | undefined;
 }
 
@@ -122,13 +124,20 @@ export function createWorld(emit: Emit) {
   }
 
   /** Says something and lets the bot hear of it; the base is where attachments will be found. */
+  /** An id of then, and yet newer than what the channel has. */
+  function idOfThen(channelId: string, agoMs: number): string {
+    const then = (BigInt(Date.now() - agoMs) - epoch) << 22n;
+    const last = BigInt(messages.get(channelId)?.at(-1)?.id ?? "0");
+    return String(then > last ? then : last + 1n);
+  }
+
   function say(author: User, channelId: string, saying: Saying & Partial<Message>, base: string): Message {
     const channel = channelOf(channelId);
-    const { text, replyTo, isQuiet = false, files = [], ...rest } = saying;
+    const { text, replyTo, isQuiet = false, files = [], agoMs, ...rest } = saying;
     const referenced = replyTo === undefined ? undefined : messageOf(channelId, replyTo);
     const named = [...text.matchAll(/<@!?(\d+)>/g)].map(([, id]) => userOf(id ?? ""));
     const message: Message = {
-      id: newId(),
+      id: agoMs === undefined ? newId() : idOfThen(channelId, agoMs),
       type: referenced === undefined ? 0 : 19,
       channel_id: channelId,
       author,

@@ -7,6 +7,7 @@ import { startDiscordDouble } from "../discord/double.ts";
 import { claudeEnv } from "../model/claude-home.ts";
 import { writeCodexHome } from "../model/codex-home.ts";
 import { writePiHome } from "../model/pi-home.ts";
+import { recitalOf } from "../model/recital.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf, type Rig } from "../rig.ts";
 
@@ -104,6 +105,28 @@ describe.skipIf(bins.includes(""))("Discord, with real agents", () => {
       expect((await rig.fleet("approvals", "--json")).out).toContain('"approvals":[]');
     },
   );
+
+  test("what is too long for one message comes in parts that are the text again, and 200 kB as a file", async () => {
+    const { say, double, marks, ours } = await setUp("pi");
+    const parts = await say("[[recite 7000]]");
+    await expect.poll(() => marks(parts), soon).toEqual(["👀", "✅"]);
+    const said = (await ours()).map((one) => one.content);
+    expect(said.length).toBeGreaterThan(3);
+    for (const part of said) expect([part.length <= 2_000, part.split("\n```").length % 2]).toEqual([true, 1]);
+    const joined = said.map((part) => part.replace(/^\(\d+\/\d+\)\n/, "")).join("\n");
+    expect(joined.replaceAll("\n```\n```ts\n", "\n")).toBe(recitalOf(7_000));
+    const whole = await say("[[recite 200000]]");
+    await expect.poll(() => marks(whole), soon).toEqual(["👀", "✅"]);
+    const last = (await ours()).at(-1);
+    expect([last?.message_reference?.message_id, last?.content]).toEqual([
+      whole,
+      expect.stringContaining("the whole answer is in the file"),
+    ]);
+    const file = last?.attachments[0];
+    const content = double.raw.world.contents.get(`${file?.id}/${file?.filename}`)?.content;
+    expect(String(content)).toBe(recitalOf(200_000));
+    expect((await ours()).length).toBe(said.length + 1);
+  });
 
   test("Claude Code takes the owner's words from the channel for its user's, and a guest's for a guest's", async () => {
     const { rig, double, ids, say, marks } = await setUp("claude");

@@ -7,20 +7,21 @@ export type Directive =
   | { verb: "write"; path: string; text: string }
   | { verb: "tool"; name: string; args: Record<string, unknown> }
   | { verb: "slow"; ms: number; text: string }
+  | { verb: "recite"; length: number }
   | { verb: "hang" }
   | { verb: "error"; status: number; times: number; retryAfter: number | undefined }
   | { verb: "tokens"; usage: Usage }
   /** A known verb with arguments that make no sense: the model says so, or the mistake would look like an echo. */
   | { verb: "wrong"; source: string };
 
-const opening = /^\[\[(say|bash|write|tool|slow|hang|error|tokens)(?=\s|\]\])/;
+const opening = /^\[\[(say|bash|write|tool|slow|recite|hang|error|tokens)(?=\s|\]\])/;
 
 /** Finds every directive in order. Unknown verbs and unbalanced brackets are ordinary text. */
 export function parseDirectives(text: string): Directive[] {
   const found: Directive[] = [];
   let at = text.indexOf("[[");
   while (at >= 0) {
-    const verb = opening.exec(text.slice(at, at + 10))?.[1];
+    const verb = opening.exec(text.slice(at, at + 12))?.[1];
     const end = verb === undefined ? undefined : closing(text, at);
     if (verb === undefined || end === undefined) {
       at = text.indexOf("[[", at + 1);
@@ -73,6 +74,8 @@ function understand(verb: string, argument: string): Directive | undefined {
     }
     case "slow":
       return /^\d+$/.test(head) ? { verb, ms: Number(head), text: rest } : undefined;
+    case "recite":
+      return /^\d+\s*$/.test(argument) ? { verb, length: Number(argument) } : undefined;
     case "hang":
       return { verb };
     case "error": {

@@ -2,6 +2,7 @@ import { fingerprint } from "./ask.ts";
 import type { Ask } from "./ask.ts";
 import { parseDirectives } from "./directives.ts";
 import type { Directive } from "./directives.ts";
+import { recitalOf } from "./recital.ts";
 import type { Deed, Reply, Usage } from "./reply.ts";
 
 /** Decides the reply to one ask. */
@@ -65,6 +66,8 @@ function perform(directive: Exclude<Directive, { verb: "tokens" }>, ask: Ask): D
       return { say: directive.text };
     case "slow":
       return { slow: directive.text, ms: directive.ms };
+    case "recite":
+      return { say: recitalOf(directive.length) };
     case "hang":
       return { hang: true };
     case "error":
