@@ -71,9 +71,9 @@ export function connect(parts: ConnectParts): Connected {
     now,
     ring,
     onStranger: (inbound) => {
-      if (claimPairing(ledger, name, inbound, now())) return;
-      tellOfStranger(parts, name, inbound);
+      if (!claimPairing(ledger, name, { inbound, standing: undefined }, now())) tellOfStranger(parts, name, inbound);
     },
+    onUser: (inbound) => claimPairing(ledger, name, { inbound, standing: "user" }, now()),
   });
   const log = (event: string, note: string) => parts.log(event, `${name}: ${note}`);
 

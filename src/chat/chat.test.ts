@@ -287,6 +287,18 @@ test("a question survives a restart, by code too; one that was answered elsewher
   expect(rig.commands).toHaveLength(1);
 });
 
+test("a user sends the code that makes an owner: noted and not handed on; any other word of eight letters is a word", async () => {
+  const rig = await ready(setUp());
+  const ledger = openLedger(join(rig.folder, "chat.db"));
+  onTestFinished(() => ledger.database.close());
+  const user = newPairing(ledger, "village", "user", Date.now());
+  const owner = newPairing(ledger, "village", "owner", Date.now());
+  for (const text of ["continue", user.code, owner.code, owner.code]) rig.village.say(text, { by: "user" });
+  rig.village.say(owner.code); // an owner is one already
+  await expect.poll(() => rig.letters().map((letter) => letter.body)).toEqual(["continue", user.code, owner.code]);
+  expect(pairings(ledger, Date.now()).map(({ claim }) => claim?.speaker)).toEqual([undefined, "user"]);
+});
+
 test("pairing: the code that was made here lets its sender be named; guessing makes every code useless", async () => {
   const rig = await ready(setUp());
   const ledger = openLedger(join(rig.folder, "chat.db"));

@@ -23,6 +23,8 @@ export interface IntakeParts {
   ring: () => void;
   /** A stranger wrote, of whom nothing is kept but that; called within the transaction. */
   onStranger: (inbound: Inbound) => void;
+  /** A user wrote; true where it was no message but the code that lets him be an owner. Called within the transaction. */
+  onUser: (inbound: Inbound) => boolean;
 }
 
 /** Keeps what may be heard, in one transaction with the cursor. Of anybody else nothing is kept but that there was somebody. */
@@ -46,6 +48,7 @@ export function intakeFor(account: string, parts: IntakeParts): AccountIntake {
       if (ledger.audit(entry) && refused === "stranger") parts.onStranger(inbound);
       return "refused";
     }
+    if (kind === "message" && judged.standing === "user" && parts.onUser(inbound)) return "known";
     const kept = { ...asSaid(inbound, before), text: inbound.text.slice(0, longest) };
     return ledger.add(account, kept, judged.standing, now()) ? "new" : "known";
   }

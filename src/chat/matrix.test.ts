@@ -222,7 +222,10 @@ test("a code is good for one person, on its own account, for ten minutes, and th
     claimPairing(
       ledger,
       account,
-      { text: ` ${code} `, id: `${by} ${now}`, chat: "d", speaker: { id: by, name: by } } as Inbound,
+      {
+        inbound: { text: ` ${code} `, id: `${by} ${now}`, chat: "d", speaker: { id: by, name: by } } as Inbound,
+        standing: undefined,
+      },
       now,
     );
   const made = [1, 2, 3].map(() => newPairing(ledger, "here", "user", at).code);

@@ -56,24 +56,36 @@ export function endPairing({ database }: Ledger, code: string): void {
   atOnceOrWithin(database, () => database.db.prepare("DELETE FROM pairings WHERE code = ?").run(code));
 }
 
-/** A stranger's words, which may be a code: noted, never answered. Who guesses is soon not listened to. */
-export function claimPairing(ledger: Ledger, account: string, inbound: Inbound, now: number): boolean {
+/**
+ * Words that may be a code: noted, never answered. A stranger who guesses is soon not listened to; a user's are the code
+ * only where they would make an owner of him, and words like any other else.
+ */
+export function claimPairing(
+  ledger: Ledger,
+  account: string,
+  { inbound, standing }: { inbound: Inbound; standing: Standing | undefined },
+  now: number,
+): boolean {
   const { db } = ledger.database;
   const code = inbound.text.trim().toUpperCase();
-  if (!/^[A-Z2-9]{8}$/.test(code)) return false;
+  if (standing === "owner" || !/^[A-Z2-9]{8}$/.test(code)) return false;
   const found = pairings(ledger, now).find((one) => one.account === account && one.code === code);
+  const { id, chat, speaker } = inbound;
+  if (standing === "user") {
+    if (found?.standing !== "owner") return false;
+    if (found.claim !== undefined) return found.claim.speaker === speaker.id;
+  }
   if (found === undefined || found.claim !== undefined) {
-    const { id, chat, speaker } = inbound;
     ledger.audit({ at: now, account, chat, speaker: speaker.id, message: id, decision: "wrong code" });
     if (ledger.audited(account, "", "wrong code", now - validMs) >= mostGuesses)
       db.prepare("UPDATE pairings SET expires_at = 0 WHERE account = ?").run(account);
     return false;
   }
-  const name = inbound.speaker.name.replaceAll(/[^\p{L}\p{N} _.-]/gu, "").slice(0, 40);
+  const name = speaker.name.replaceAll(/[^\p{L}\p{N} _.-]/gu, "").slice(0, 40);
   db.prepare("UPDATE pairings SET speaker = ?, speaker_name = ?, chat = ? WHERE code = ?").run(
-    inbound.speaker.id,
+    speaker.id,
     name,
-    inbound.chat,
+    chat,
     code,
   );
   return true;

@@ -36,6 +36,7 @@ const intake = intakeFor(wiring.account, {
   now: Date.now,
   ring: () => setImmediate(handOn),
   onStranger: () => {},
+  onUser: () => false,
 });
 const listening = connector.run({ intake, words: [], signal: never, tell: () => {}, log: () => {} });
 
