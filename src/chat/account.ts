@@ -4,6 +4,7 @@ import { FleetError } from "../lib/errors.ts";
 import { tryLock, type Lock } from "../lib/lock.ts";
 import { pause } from "../lib/wait.ts";
 import { ownersChat } from "./approvals.ts";
+import { echoesOf } from "./echo.ts";
 import { follow } from "./follow.ts";
 import { intakeFor, type AccountIntake } from "./intake.ts";
 import { words } from "./orders.ts";
@@ -65,6 +66,7 @@ export function connect(parts: ConnectParts): Connected {
       parts.log(`connector-${next.state}`, next.detail === undefined ? name : `${name}: ${next.detail}`);
     health = next;
   };
+  const echoes = echoesOf(name, parts.outbox, now);
   const intake = intakeFor(name, {
     ledger,
     wiring: parts.wiring,
@@ -73,6 +75,7 @@ export function connect(parts: ConnectParts): Connected {
     onStranger: (inbound) => {
       if (!claimPairing(ledger, name, { inbound, standing: undefined }, now())) tellOfStranger(parts, name, inbound);
     },
+    onEcho: (inbound) => echoes.saw(inbound),
     onUser: (inbound) => claimPairing(ledger, name, { inbound, standing: "user" }, now()),
   });
   const log = (event: string, note: string) => parts.log(event, `${name}: ${note}`);
@@ -107,6 +110,7 @@ export function connect(parts: ConnectParts): Connected {
         // Where thousands are on their way a look takes a while, and must not be all that is done.
         if (began >= nextLook) {
           nextMs = follow(parts, account);
+          if (echoes.isAnother()) tellOfAnother(parts, name);
           nextLook = performance.now() + 4 * (performance.now() - began);
         } else nextMs = Math.ceil(nextLook - began);
         bells.send.ring();
@@ -166,15 +170,38 @@ export function connect(parts: ConnectParts): Connected {
 
 /** That there was somebody, and nothing of what they said. */
 function tellOfStranger(parts: ConnectParts, name: string, { speaker, id, chat }: Inbound): void {
-  const { ledger, outbox, now } = parts;
+  const { ledger, now } = parts;
   const since = now() - dayMs;
   if (ledger.audited(name, speaker.id, "told of stranger", since) > 0) return;
   if (ledger.audited(name, "", "told of stranger", since) >= mostStrangers) return;
   ledger.audit({ at: now(), account: name, chat, speaker: speaker.id, message: id, decision: "told of stranger" });
   const who = `${speaker.name.replaceAll(/[^\p{L}\p{N} _.-]/gu, "").slice(0, 40)} (id ${speaker.id.replaceAll(/[^\w:.@-]/g, "").slice(0, 80)})`;
   parts.log("chat-stranger", `${name}: ${who}`);
+  tellOwner(
+    parts,
+    name,
+    `stranger ${name} ${speaker.id}`,
+    `Somebody who is not let in wrote on ${name}: ${who}. They got no answer. To let them in: mosaic fleet connect pair ${name}`,
+  );
+}
+
+/** Once a day: two that listen to one account both answer, and neither can keep the other from it. */
+function tellOfAnother(parts: ConnectParts, name: string): void {
+  const { ledger, now } = parts;
+  if (ledger.audited(name, "", "told of another", now() - dayMs) > 0) return;
+  const entry = { at: now(), account: name, chat: "", speaker: "", message: String(now()) };
+  ledger.audit({ ...entry, decision: "told of another" });
+  parts.log("chat-another", `${name}: another program speaks with this account`);
+  tellOwner(
+    parts,
+    name,
+    `another ${name}`,
+    `Another program speaks with the account ${name}, perhaps a fleet on another machine; then both hear and answer you. Stop one of them: mosaic fleet connect remove ${name}`,
+  );
+}
+
+function tellOwner(parts: ConnectParts, name: string, key: string, text: string): void {
+  const { outbox, now } = parts;
   const home = ownersChat(parts, parts.wiring());
-  if (home === undefined) return;
-  const text = `Somebody who is not let in wrote on ${name}: ${who}. They got no answer. To let them in: mosaic fleet connect pair ${name}`;
-  outbox.say(name, { chat: home }, `stranger ${name} ${speaker.id} ${now()}`, { kind: "text", text }, now());
+  if (home !== undefined) outbox.say(name, { chat: home }, `${key} ${now()}`, { kind: "text", text }, now());
 }

@@ -23,6 +23,8 @@ export interface IntakeParts {
   ring: () => void;
   /** A stranger wrote, of whom nothing is kept but that; called within the transaction. */
   onStranger: (inbound: Inbound) => void;
+  /** The account itself was seen to say something. */
+  onEcho: (inbound: Inbound) => void;
   /** A user wrote; true where it was no message but the code that lets him be an owner. Called within the transaction. */
   onUser: (inbound: Inbound) => boolean;
 }
@@ -43,6 +45,7 @@ export function intakeFor(account: string, parts: IntakeParts): AccountIntake {
     const judged = judgeAccess(parts.wiring(), asSaid(inbound, before));
     if ("refused" in judged) {
       const { refused } = judged;
+      if (refused === "self") parts.onEcho(inbound);
       if (!audited.has(refused)) return "refused";
       const entry = { at: now(), account, chat, speaker: speaker.id, message: id, decision: `refused ${refused}` };
       if (ledger.audit(entry) && refused === "stranger") parts.onStranger(inbound);

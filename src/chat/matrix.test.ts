@@ -6,6 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { marksOf, ready, setUp } from "../../test/chat/rig.ts";
 import { makeVillage } from "../../test/chat/village.ts";
 import type { Inbound } from "../connector/connector.ts";
+import { pause } from "../lib/wait.ts";
 import { frame } from "../mail/frame.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
 import { claimPairing, newPairing, pairings } from "./pairing.ts";
@@ -115,6 +116,36 @@ test("bots go unheard, even on the owners' list, and our own words too: two of u
       }
   }
   for (const rig of rigs) expect([rig.letters().length, rig.village.read()]).toEqual([1, ["an answer"]]);
+});
+
+test("somebody else speaks with our account: the owner hears of it once; our own words, also those in doubt, alarm nobody", async () => {
+  const clock = { now: Date.now() };
+  const rig = await ready(setUp({}, undefined, { around: { now: () => clock.now } }));
+  const speaker = { id: "us", name: "us", isBot: true, isSelf: true };
+  const warnings = () => rig.village.read().filter((text) => text.startsWith("Another program speaks"));
+  const later = async (ms: number) => {
+    clock.now += ms;
+    rig.chat.ring();
+    await pause(50); // nobody says that nothing was said
+  };
+  rig.village.say("hello");
+  await expect.poll(() => rig.letters()).toHaveLength(1);
+  rig.answer("well", clock.now);
+  await expect.poll(() => rig.village.read()).toEqual(["well"]);
+  const answer = rig.village.sent.find((out) => out.kind === "text");
+  rig.village.say("well", { speaker, id: `id ${answer?.key}`, at: clock.now });
+  rig.village.say("of another time", { speaker, id: "long ago", at: clock.now - 200_000 });
+  await later(31_000);
+  expect(warnings()).toEqual([]);
+  rig.village.say("not from here", { speaker, id: "foreign", at: clock.now });
+  await later(29_000);
+  expect(warnings()).toEqual([]);
+  await later(2_000);
+  await expect.poll(warnings).toHaveLength(1);
+  rig.village.say("again not from here", { speaker, id: "foreign too", at: clock.now });
+  await later(31_000);
+  expect(warnings()).toHaveLength(1);
+  expect(rig.logs.filter((line) => line.startsWith("chat-another"))).toHaveLength(1);
 });
 
 test("what an account leaves behind when it is removed is nobody else's", async () => {

@@ -43,6 +43,10 @@ export interface Outbox {
     now: number,
     more?: { ids?: readonly string[]; why?: string; dueAt?: number },
   ): void;
+  /** Whether it was us who said what the platform calls so. */
+  wasSaid(account: string, id: string): boolean;
+  /** Whether there is anything, changed since then, of which it is not known whether it was said. */
+  isUnsure(account: string, since: number): boolean;
   /** How many of an account are in each state. */
   counts(account: string): Map<string, number>;
 }
@@ -60,6 +64,11 @@ export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (acc
     find: db.prepare("SELECT * FROM outbox WHERE key = ?"),
     move: db.prepare(`UPDATE outbox SET state = ?, attempts = attempts + (? = 'sending'), ids = coalesce(?, ids), why = ?,
       due_at = coalesce(?, due_at), changed_at = ? WHERE seq = ?`),
+    wasSaid: db.prepare(
+      "SELECT 1 FROM outbox, json_each(outbox.ids) AS said WHERE account = ? AND said.value = ? LIMIT 1",
+    ),
+    isUnsure: db.prepare(`SELECT 1 FROM outbox WHERE account = ? AND attempts > 0 AND state IN ('new', 'sending')
+      UNION ALL SELECT 1 FROM outbox WHERE account = ? AND state = 'unknown' AND changed_at > ? LIMIT 1`),
     counts: db.prepare("SELECT state, count(*) AS count FROM outbox WHERE account = ? GROUP BY 1"),
   };
   const say: Outbox["say"] = (account, { chat, thread }, key, saying, now) =>
@@ -110,6 +119,8 @@ export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (acc
           seq,
         ),
       ),
+    wasSaid: (account, id) => sql.wasSaid.get(account, id) !== undefined,
+    isUnsure: (account, since) => sql.isUnsure.get(account, account, since) !== undefined,
     counts: (account) => new Map(sql.counts.all(account).map((row) => [String(row["state"]), Number(row["count"])])),
   };
 }

@@ -37,6 +37,7 @@ const intake = intakeFor(wiring.account, {
   ring: () => setImmediate(handOn),
   onStranger: () => {},
   onUser: () => false,
+  onEcho: () => {},
 });
 const listening = connector.run({ intake, words: [], signal: never, tell: () => {}, log: () => {} });
 
