@@ -1,9 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 
+import { newestIn } from "../../lib/last-lines.ts";
 import type { Said } from "../harness.ts";
-
-/** How far back the end of a conversation is read, however long it has grown. */
-const most = 2 * 1024 * 1024;
 
 interface Part {
   type: string;
@@ -81,8 +79,6 @@ export const rowsFrom = (file: string, start: number): Row[] =>
     .map(parse)
     .filter((row) => row !== undefined);
 
-const rowsAtEnd = (file: string): Row[] => rowsFrom(file, Math.max(0, sizeOf(file) - most));
-
 /** True for the row by which a message of ours entered the conversation, between turns or within one. */
 export const isArrival = (row: Row, uuid: string): boolean =>
   row.type === "user" ? row.uuid === uuid : row.attachment?.source_uuid === uuid;
@@ -102,9 +98,11 @@ const peerFrame =
   /^Another Claude session sent a message:\n([\s\S]*?)\n\nThis came from another Claude session — [^\n]*$/;
 
 /** The newest lines of a conversation, oldest first. */
-export const readTranscript = (file: string, lines: number): Said[] => rowsAtEnd(file).flatMap(saidIn).slice(-lines);
+export const readTranscript = (file: string, lines: number): Said[] =>
+  newestIn(file, lines, (line) => saidIn(parse(line)));
 
-function saidIn(row: Row): Said[] {
+function saidIn(row: Row | undefined): Said[] {
+  if (row === undefined) return [];
   const at = row.timestamp;
   if (row.isSidechain === true) return [];
   if (row.type === "attachment") {

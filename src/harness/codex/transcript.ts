@@ -1,8 +1,8 @@
-import { lastLines } from "../../lib/last-lines.ts";
+import { newestIn } from "../../lib/last-lines.ts";
 import type { Said } from "../harness.ts";
 
 /** Reads the newest lines of a Codex rollout (JSON lines). */
-export const readRollout = (file: string, lines: number): Said[] => lastLines(file).flatMap(parseRow).slice(-lines);
+export const readRollout = (file: string, lines: number): Said[] => newestIn(file, lines, parseRow);
 
 interface Row {
   timestamp?: string;

@@ -1,8 +1,8 @@
-import { lastLines } from "../../lib/last-lines.ts";
+import { newestIn } from "../../lib/last-lines.ts";
 import type { Said } from "../harness.ts";
 
 /** Reads the newest lines of a Pi session file (JSON lines). Pi writes it with its first answer. */
-export const readTranscript = (file: string, lines: number): Said[] => lastLines(file).flatMap(parseRow).slice(-lines);
+export const readTranscript = (file: string, lines: number): Said[] => newestIn(file, lines, parseRow);
 
 interface Row {
   type?: string;
