@@ -3,9 +3,8 @@ import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { marksOf, ready, setUp } from "../../test/chat/rig.ts";
+import { marksOf, question, ready, setUp } from "../../test/chat/rig.ts";
 import type { Village } from "../../test/chat/village.ts";
-import type { Approval } from "../contract/command.ts";
 import { openLedger } from "./ledger.ts";
 import { newPairing, pairings } from "./pairing.ts";
 
@@ -225,14 +224,6 @@ test("a long answer comes in parts, a very long one as a file; files that come i
   expect(readFileSync(sent?.kind === "file" ? sent.path : "", "utf8")).toBe("long ".repeat(10_000).trim());
 });
 
-const question = (id: string, what: string): Approval => ({
-  agent: "co",
-  id,
-  what,
-  cwd: "/w",
-  reason: null,
-  at: new Date().toISOString(),
-});
 const promptOf = (village: Village) => {
   const found = village.sent.findLast((out) => out.kind === "text" && (out.choices?.length ?? 0) > 0);
   if (found?.kind !== "text") throw new Error("no prompt");

@@ -1,18 +1,8 @@
 import { expect, test } from "vitest";
 
-import { ready, setUp } from "../../test/chat/rig.ts";
-import type { Approval } from "../contract/command.ts";
+import { question, ready, setUp } from "../../test/chat/rig.ts";
 import { approvalText } from "./words.ts";
 
-const question = (id: string, what: string, more: Partial<Approval> = {}): Approval => ({
-  agent: "co",
-  id,
-  what,
-  cwd: "/w",
-  reason: null,
-  at: new Date().toISOString(),
-  ...more,
-});
 const look = { timeout: 5_000 };
 
 test("a question that could not be seen for a moment is there again, with its choices, and good for one answer", async () => {

@@ -107,3 +107,14 @@ export const ready = async (rig: ReturnType<typeof setUp>) => {
   return rig;
 };
 export const marksOf = (village: Village) => village.sent.flatMap((out) => (out.kind === "mark" ? [out.mark] : []));
+
+/** What an agent asks to be allowed. */
+export const question = (id: string, what: string, more: Partial<Approval> = {}): Approval => ({
+  agent: "co",
+  id,
+  what,
+  cwd: "/w",
+  reason: null,
+  at: new Date().toISOString(),
+  ...more,
+});

@@ -5,11 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Message } from "../../src/contract/message.ts";
 import { put } from "../../src/harness/claude/inbox.ts";
 import { codeOf } from "../../src/harness/claude/warrant.ts";
-import { claudeEnv } from "../model/claude-home.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import { makeRig, rosterOf } from "../rig.ts";
 import { oddTexts } from "../texts.ts";
-import { claudeBin, sign, signsOf } from "./claude-rig.ts";
+import { claudeBin, claudeFleet, sign, signsOf } from "./claude-rig.ts";
 import { deskOf } from "./desk.ts";
 
 let model: ScriptedModel;
@@ -19,12 +17,7 @@ beforeAll(async () => {
 afterAll(() => model.close());
 
 async function setUp() {
-  const rig = makeRig({ path: claudeBin });
-  const env = JSON.stringify(claudeEnv(model.url));
-  const agent = (name: string, role: string) =>
-    `{ name: ${name}, role: ${role}, runtime: claude, model: scripted-large, workdir: ~/work, permissions: full, env: ${env} }`;
-  rig.roster(rosterOf(agent("mos", "orchestrator"), `{ name: co, runtime: command, command: [cat], workdir: ~/work }`));
-  expect((await rig.fleet("start")).code).toBe(0);
+  const rig = await claudeFleet(model, "full", "{ name: co, runtime: command, command: [cat], workdir: ~/work }");
   const desk = deskOf(rig, "mos");
   const list = async (...args: string[]) =>
     (JSON.parse((await rig.fleet(...args, "--json")).out) as { messages: Message[] }).messages;

@@ -2,12 +2,25 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { expect } from "vitest";
+
 import { until } from "../../src/lib/wait.ts";
+import { claudeEnv } from "../model/claude-home.ts";
 import type { LoggedAsk } from "../model/ledger.ts";
 import type { ScriptedModel } from "../model/server.ts";
-import type { Rig } from "../rig.ts";
+import { makeRig, rosterOf, type Rig } from "../rig.ts";
 
 export const claudeBin = process.env["MOSAIC_TEST_CLAUDE"] ?? "";
+
+/** A fleet that has begun, with Claude Code for its orchestrator; others by their lines of the roster. */
+export async function claudeFleet(model: ScriptedModel, permissions: string, ...others: string[]): Promise<Rig> {
+  const rig = makeRig({ path: claudeBin });
+  const env = JSON.stringify(claudeEnv(model.url));
+  const mos = `{ name: mos, role: orchestrator, runtime: claude, model: scripted-large, workdir: ~/work, permissions: ${permissions}, env: ${env} }`;
+  rig.roster(rosterOf(mos, ...others));
+  expect((await rig.fleet("start")).code).toBe(0);
+  return rig;
+}
 
 /** Fails loudly where a sign does not come. */
 export async function sign<T>(

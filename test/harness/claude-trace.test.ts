@@ -7,11 +7,9 @@ import { readConversation, transcriptOf } from "../../src/harness/claude/place.t
 import { rowsFrom, textOf } from "../../src/harness/claude/transcript.ts";
 import { uuidOf } from "../../src/harness/claude/uuid.ts";
 import type { SubmitMode, Trace } from "../../src/harness/harness.ts";
-import { claudeEnv } from "../model/claude-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import { makeRig, rosterOf } from "../rig.ts";
-import { claudeBin, sign, signsOf } from "./claude-rig.ts";
+import { claudeBin, claudeFleet, sign, signsOf } from "./claude-rig.ts";
 import { deskOf } from "./desk.ts";
 import { freshTrace, killedSender } from "./senders.ts";
 
@@ -22,14 +20,7 @@ beforeAll(async () => {
 afterAll(() => model.close());
 
 async function setUp() {
-  const rig = makeRig({ path: claudeBin });
-  const env = JSON.stringify(claudeEnv(model.url));
-  rig.roster(
-    rosterOf(
-      `{ name: mos, role: orchestrator, runtime: claude, model: scripted-large, workdir: ~/work, permissions: full, env: ${env} }`,
-    ),
-  );
-  expect((await rig.fleet("start")).code).toBe(0);
+  const rig = await claudeFleet(model, "full");
   const desk = deskOf(rig, "mos");
   const say = async (id: string, text: string, mode: SubmitMode = "next") =>
     (await claude.submit(desk, { id, text, mode })).state;

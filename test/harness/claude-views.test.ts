@@ -4,10 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 
 import { quote } from "../../src/lib/quote.ts";
-import { claudeEnv } from "../model/claude-home.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
-import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
-import { claudeBin, sign, signsOf } from "./claude-rig.ts";
+import { bin, type Rig } from "../rig.ts";
+import { claudeBin, claudeFleet, sign, signsOf } from "./claude-rig.ts";
 
 let model: ScriptedModel;
 beforeAll(async () => {
@@ -16,13 +15,7 @@ beforeAll(async () => {
 afterAll(() => model.close());
 
 async function setUp() {
-  const rig = makeRig({ path: claudeBin });
-  rig.roster(
-    rosterOf(
-      `{ name: mos, role: orchestrator, runtime: claude, model: scripted-large, workdir: ~/work, permissions: read, env: ${JSON.stringify(claudeEnv(model.url))} }`,
-    ),
-  );
-  expect((await rig.fleet("start")).code).toBe(0);
+  const rig = await claudeFleet(model, "read");
   return { rig, ...signsOf(rig, "mos", model) };
 }
 

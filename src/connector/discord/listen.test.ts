@@ -6,6 +6,25 @@ import { memoryStore } from "../memory-intake.ts";
 import { soon } from "../suite-rig.ts";
 import { usualPace } from "./account.ts";
 
+/** An account that is listened to. */
+async function listened() {
+  const set = await discordForTest();
+  const one = listenTo(set.wiring, set.ids.token);
+  await one.is("up");
+  return { ...set, one };
+}
+
+/** An account that was listened to, and whose session Discord has forgotten since. */
+async function forgotten() {
+  const set = await discordForTest();
+  const store = memoryStore(() => true, [set.ids.general]);
+  const first = listenTo(set.wiring, set.ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await set.double.forget();
+  return { ...set, store };
+}
+
 test("an intent that Discord does not allow ends it at once, and says where to switch it on", async () => {
   const { double, ids, wiring } = await discordForTest();
   await double.behave({ contentAllowed: false });
@@ -21,9 +40,7 @@ test("an intent that Discord does not allow ends it at once, and says where to s
 });
 
 test.for([4010, 4011, 4012, 4013])("close code %i is for a person, and no loop follows", async (code) => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double, one } = await listened();
   await double.drop(code);
   expect(await one.ended).toBeInstanceOf(FleetError);
   expect((await double.counts()).connections).toBe(1);
@@ -53,9 +70,7 @@ test("a new process resumes the session where its rows end, and fetches nothing"
 });
 
 test("how far the session is, is kept at every beat where events leave no row", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double, ids, one } = await listened();
   await double.announce("owner", ids.general, 7);
   // READY, the guild, and somebody who joined.
   await expect.poll(() => [...one.store.cursors.values()][0], soon).toContain('"sequence":3');
@@ -80,12 +95,7 @@ test("a row that cannot be stored comes again", async () => {
 });
 
 test("what was missed and cannot be stored is fetched again", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true, [ids.general]);
-  const first = listenTo(wiring, ids.token, { store });
-  await first.is("up");
-  await first.stop();
-  await double.forget();
+  const { double, ids, wiring, store } = await forgotten();
   await double.post("owner", ids.general, { text: "missed" });
   let failures = 2;
   const one = listenTo(wiring, ids.token, {
@@ -109,9 +119,7 @@ test("where Discord allows no new session today none is asked for, until it allo
 });
 
 test("an event that waits for a look-up hides no outage, and is taken after it", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double, ids, one } = await listened();
   const thread = await double.thread(ids.general);
   await double.fault({ kind: "status", status: 503, times: 1_000, only: `GET /api/v10/channels/${thread}` });
   await double.post("owner", thread, { text: "below" });
@@ -123,9 +131,7 @@ test("an event that waits for a look-up hides no outage, and is taken after it",
 });
 
 test("it can be stopped in the middle of a dial that nobody answers", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double, ids, wiring, one } = await listened();
   await double.freeze();
   await double.drop();
   await expect.poll(async () => (await double.counts()).dials, soon).toBe(2);
@@ -143,9 +149,7 @@ test("a silent connection is noticed within 45 s", () => {
 });
 
 test("it dials once after each end, and never again behind our back", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double } = await listened();
   for (const connections of [2, 3]) {
     await double.drop(4000);
     await expect.poll(async () => double.counts(), soon).toMatchObject({ connections, resumed: connections - 1 });
@@ -157,9 +161,7 @@ test("it dials once after each end, and never again behind our back", async () =
 });
 
 test.for([1000, 1001, 4000, 4007, 4008, 4009])("closed with %i, it comes back and has missed nothing", async (code) => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double, ids, one } = await listened();
   await double.post("owner", ids.general, { text: "before" });
   await double.drop(code);
   await double.post("owner", ids.general, { text: "meanwhile" });
@@ -181,9 +183,7 @@ test("where nobody answers at the session's own address, it is resumed at the us
 });
 
 test("told to reconnect, it resumes", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double, ids, one } = await listened();
   double.raw.gateway.raw('{"op":7,"d":null}');
   await expect.poll(async () => (await double.counts()).resumed, soon).toBe(1);
   await double.post("owner", ids.general, { text: "after" });
@@ -191,12 +191,7 @@ test("told to reconnect, it resumes", async () => {
 });
 
 test("what was missed is fetched a hundred at a time, oldest first, and nothing twice", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true, [ids.general]);
-  const first = listenTo(wiring, ids.token, { store });
-  await first.is("up");
-  await first.stop();
-  await double.forget();
+  const { double, ids, wiring, store } = await forgotten();
   const posted: string[] = [];
   for (let at = 0; at < 250; at++) posted.push(await double.post("owner", ids.general, { text: String(at) }));
   const before = (await double.asked()).length;
@@ -216,12 +211,7 @@ test("what was missed is fetched a hundred at a time, oldest first, and nothing 
 test.for(["status", "garbled", "html", "empty", "trickle", "silent", "reset"] as const)(
   "a page that is lost on its way (%s) is asked for again",
   async (kind) => {
-    const { double, ids, wiring } = await discordForTest();
-    const store = memoryStore(() => true, [ids.general]);
-    const first = listenTo(wiring, ids.token, { store });
-    await first.is("up");
-    await first.stop();
-    await double.forget();
+    const { double, ids, wiring, store } = await forgotten();
     await double.post("owner", ids.general, { text: "missed" });
     await double.fault({ kind, status: 403, times: 2, only: `GET /api/v10/channels/${ids.general}/messages` });
     const one = listenTo(wiring, ids.token, { store, pace: { requestMs: 200 } });
@@ -231,12 +221,7 @@ test.for(["status", "garbled", "html", "empty", "trickle", "silent", "reset"] as
 );
 
 test("a direct chat that nobody knew of keeps its order too", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true, [ids.general]);
-  const first = listenTo(wiring, ids.token, { store });
-  await first.is("up");
-  await first.stop();
-  await double.forget();
+  const { double, ids, wiring, store } = await forgotten();
   const direct = await double.direct("owner");
   await double.post("owner", direct, { text: "missed" });
   const only = `GET /api/v10/channels/${direct}/messages`;
@@ -250,9 +235,7 @@ test("a direct chat that nobody knew of keeps its order too", async () => {
 });
 
 test("what is said while a lost session's gap is fetched waits for it", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const one = listenTo(wiring, ids.token);
-  await one.is("up");
+  const { double, ids, one } = await listened();
   await double.down();
   await double.forget();
   await double.post("owner", ids.general, { text: "missed" });
@@ -279,12 +262,7 @@ test("where strangers wrote directly is not looked at again", async () => {
 });
 
 test("a channel that is wired later begins with what comes from then on", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true, [ids.general]);
-  const first = listenTo(wiring, ids.token, { store });
-  await first.is("up");
-  await first.stop();
-  await double.forget();
+  const { double, ids, wiring, store } = await forgotten();
   await double.post("owner", ids.second, { text: "not for us then" });
   await double.post("owner", ids.general, { text: "missed" });
   const both = { ...wiring, channels: [ids.general, ids.second] };
@@ -298,12 +276,7 @@ test("a channel that is wired later begins with what comes from then on", async 
 });
 
 test("why it was closed is not overlooked while something is being fetched", async () => {
-  const { double, ids, wiring } = await discordForTest();
-  const store = memoryStore(() => true, [ids.general]);
-  const first = listenTo(wiring, ids.token, { store });
-  await first.is("up");
-  await first.stop();
-  await double.forget();
+  const { double, ids, wiring, store } = await forgotten();
   await double.post("owner", ids.general, { text: "missed" });
   await double.fault({ kind: "limit", times: 1, only: "/messages", retryAfter: { body: 30 } });
   const one = listenTo(wiring, ids.token, { store });
