@@ -75,26 +75,26 @@ export function addChatVerbs(fleet: Command, context: Context, done: (exit: numb
     .option("--timeout <time>", "how long to wait for it, as 30s or 10m", duration)
     .option("--yes", "let in whoever sends it, without asking")
     .addHelpText("after", examples("connect pair discord", "connect pair discord --as user", "connect pair list"))
-    .action(async (name, options) => done(await (await import("./connect.ts")).pair(context, name, options)));
+    .action(async (name, options) => done(await (await import("./pair.ts")).pair(context, name, options)));
   pair
     .command("list")
     .description("codes that wait, and who has sent them")
     .option(...jsonFlag)
     .addHelpText("after", examples("connect pair list"))
-    .action(async (options) => done(await (await import("./connect.ts")).listPairings(context, options)));
+    .action(async (options) => done(await (await import("./pair.ts")).listPairings(context, options)));
   pair
     .command("approve")
     .description("let in whoever has sent that code")
     .argument("<code>", "the code")
     .addHelpText("after", examples("connect pair approve K7QM2RXA"))
-    .action(async (code) => done(await (await import("./connect.ts")).approve(context, code)));
+    .action(async (code) => done(await (await import("./pair.ts")).approve(context, code)));
   pair
     .command("revoke")
     .description("let somebody out, at once")
     .argument("<name>", "an account's name")
     .argument("<id>", "their id there")
     .addHelpText("after", examples("connect pair revoke discord 123456789012345678"))
-    .action(async (name, id) => done(await (await import("./connect.ts")).revoke(context, name, id)));
+    .action(async (name, id) => done(await (await import("./pair.ts")).revoke(context, name, id)));
   fleet
     .command("report")
     .description(

@@ -52,6 +52,16 @@ export function connectionsOf(
     ];
   }
 
+  /** Of what is not kept yet nothing can be tested by its name: what is wrong is mended, and the same is typed again. */
+  async function probeNew(wiring: Wiring, token: string): Promise<Finding[]> {
+    try {
+      return await probe(wiring, token);
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      throw new FleetError(error.code, error.message, { hint: "mend that, and type the same again", cause: error });
+    }
+  }
+
   return {
     async list() {
       const known = await health();
@@ -62,16 +72,23 @@ export function connectionsOf(
       }));
     },
     async add(wiring, token) {
-      if ((await wirings()).some((one) => one.account === wiring.account)) {
+      const { agents, connectors } = await readRoster(home.roster, home.cache, home.user);
+      if (wiring.agent !== undefined && !agents.some(({ name }) => name === wiring.agent)) {
+        const there = agents.map(({ name }) => name).join(", ");
+        throw new FleetError("not-found", `There is no agent ${wiring.agent}. There are ${there}.`, {
+          hint: "mosaic fleet ps",
+        });
+      }
+      if (connectors.some((one) => one.account === wiring.account)) {
         throw new FleetError("conflict", `There is an account ${wiring.account} already.`, {
           hint: `mosaic fleet connect remove ${wiring.account}`,
         });
       }
-      const findings = await probe(wiring, token);
+      const findings = await probeNew(wiring, token);
       await addAccount(world, wiring, token);
       return findings;
     },
-    check: probe,
+    check: probeNew,
     async renew(account, token) {
       const findings = await probe(wiringNamed(await wirings(), account), token);
       keepToken(world, account, token);

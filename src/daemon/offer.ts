@@ -2,6 +2,7 @@ import { listen, routes } from "../api/server.ts";
 import type { FleetControl } from "../contract/command.ts";
 import { inProcess } from "../fleet/control.ts";
 import type { World } from "../fleet/world.ts";
+import { privateFolder } from "../lib/folder.ts";
 import { pause } from "../lib/wait.ts";
 import { metricsText } from "./metrics.ts";
 import { talk, type Talk } from "./talk.ts";
@@ -30,6 +31,8 @@ export async function offer(world: World, version: string, signal: AbortSignal):
     const end = new AbortController();
     const chats = talk(world, control, AbortSignal.any([signal, end.signal]));
     try {
+      // Agents' launches make it too, but people talk to a fleet that was never started.
+      privateFolder(world.home.sockets, world.uid);
       const api = await listen(
         world.home.api,
         routes({

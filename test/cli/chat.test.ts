@@ -52,6 +52,12 @@ test("chat says one thing and prints what comes of it: a message for the orchest
   ]);
 });
 
+test("a fleet that was never started has its chat, and says how it is", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  expect(await rig.fleet("chat", "/ps")).toMatchObject({ code: 0, out: expect.stringMatching(/mos +\* +stopped/) });
+});
+
 test("an agent has no chat, no accounts, and nobody says what is no JSON", async () => {
   const rig = await setUp();
   const asAgent = (...words: string[]) =>
@@ -233,7 +239,11 @@ test("connect: what is wrong is said before anything is kept, and no token reach
   writeFileSync(file, "canary.token.0123456789");
   chmodSync(file, 0o600);
   const down = await add("--token-file", file, "--url", "http://127.0.0.1:9/api");
-  expect(down).toMatchObject({ code: 5, out: "" });
+  expect(down).toMatchObject({ code: 5, out: "", err: expect.stringContaining("type the same again") });
+  expect(await add("--token-file", file, "--agent", "nobody")).toMatchObject({
+    code: 3,
+    err: "There is no agent nobody. There are mos.\nNext: mosaic fleet ps\n",
+  });
   expect(down.err).not.toContain("canary");
   expect(await rig.fleet("connect", "test", "discord")).toMatchObject({
     code: 3,

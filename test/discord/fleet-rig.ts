@@ -27,8 +27,11 @@ export async function connectedFleet(options: { owner?: boolean; command?: strin
   const owner = options.owner === false ? [] : ["--owner", ids.owner];
   const where = ["--url", double.url, "--guild", ids.guild, "--channel", ids.general];
   const added = await rig.fleet("connect", "add", "discord", ...where, ...owner, "--token-file", token);
-  expect([added.code, added.out]).toEqual([0, expect.stringContaining("discord knows the token")]);
-  await isState(rig, "up");
+  expect(added).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("discord knows the token"),
+    err: expect.stringContaining("Kept as discord.\nIt is up.\n"),
+  });
   const shown = async (channel = ids.general) => double.shown(channel);
   const ours = async (channel = ids.general) =>
     (await shown(channel)).filter((one) => one.author.id === ids.bot).map((one) => one.content);
