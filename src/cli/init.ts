@@ -33,6 +33,7 @@ export interface InitOptions {
   guild?: string | undefined;
   channel?: readonly string[] | undefined;
   owner?: readonly string[] | undefined;
+  url?: string | undefined;
   tokenFile?: string | undefined;
   tokenEnv?: string | undefined;
   yes?: true | undefined;
@@ -80,9 +81,9 @@ function checkOptions(context: Context, situation: Situation, options: InitOptio
 }
 
 function connectorOf(options: InitOptions): Wiring | undefined {
-  const { connector, guild, channel, owner, tokenFile, tokenEnv } = options;
-  if (connector !== undefined) return wiringOf(connector, { guild, channel, owner });
-  if ([guild, channel, owner, tokenFile, tokenEnv].every((one) => one === undefined)) return undefined;
+  const { connector, guild, channel, owner, url, tokenFile, tokenEnv } = options;
+  if (connector !== undefined) return wiringOf(connector, { guild, channel, owner, url });
+  if ([guild, channel, owner, url, tokenFile, tokenEnv].every((one) => one === undefined)) return undefined;
   throw new FleetError("usage", "For which chat service is that?", { hint: "--connector discord" });
 }
 
@@ -101,7 +102,23 @@ async function tokenOf(
   const isNamed = tokenFile !== undefined || tokenEnv !== undefined;
   const mayAsk = options.quiet === true && (made.before === undefined || !(await hasToken(context, wiring.account)));
   if (!isNamed && !mayAsk) return undefined;
-  const token = await readToken(context, wiring, { tokenFile, tokenEnv });
+  if (isNamed) return tried(context, wiring, await readToken(context, wiring, { tokenFile, tokenEnv }));
+  // All the answers before it are not to be lost by a slip in this one, nor by a network that is away.
+  const { askSecret } = await import("./wizard.ts");
+  for (;;) {
+    const token = await askSecret(`The token of the ${wiring.platform} bot (not shown; empty: later)`);
+    if (token === "") return undefined;
+    try {
+      return await tried(context, wiring, token);
+    } catch (error) {
+      if (!(error instanceof FleetError)) throw error;
+      context.err(`${error.message}\n`);
+    }
+  }
+}
+
+/** A token that the service knows; what it has to say of the account is said. */
+async function tried(context: Context, wiring: Wiring, token: string): Promise<string> {
   context.progress(`asking ${wiring.platform}…`);
   for (const finding of await (await context.connections()).check(wiring, token))
     context.err(`${finding.text}${finding.next === undefined ? "" : `. Next: ${finding.next}`}\n`);

@@ -63,6 +63,7 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .option("--owner <id...>", "your id there: who may do everything")
     .option("--token-file <file>", "read its token from this file")
     .option("--token-env <variable>", "read its token from this environment variable")
+    .option("--url <url>", "its service's address, where it is not the platform's own")
     .option("-y, --yes", "ask nothing: flags and defaults decide")
     .option("--dry-run", "show what would be written, and write nothing")
     .option(...jsonFlag)

@@ -84,8 +84,13 @@ export const confirmWrite = (path: string): Promise<boolean> =>
 export const agreed = (message: string): Promise<boolean> =>
   answered(confirm({ message, initialValue: false, output }));
 
-/** A question whose answer is not shown. */
-export const askSecret = (message: string): Promise<string> => answered(password({ message, output }));
+/** A question whose answer is not shown: one word, or none. */
+export async function askSecret(message: string): Promise<string> {
+  const validate = (value: string | undefined) =>
+    /\S\s+\S/.test(value ?? "") ? "That has blanks in it; a token has none." : undefined;
+  const given: string | undefined = await answered(password({ message, validate, output }));
+  return given?.trim() ?? ""; // nothing typed at all is no string for the library
+}
 
 async function askFolder(context: Context, { current }: Situation): Promise<string | undefined> {
   const own = current && /^\s+workdir: *(\S.*?)\s*$/m.exec(current.text)?.[1];
