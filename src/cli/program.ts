@@ -23,9 +23,16 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
-    context.err(`Next: mosaic ${argv[0] === "fleet" ? "fleet " : ""}--help\n`); // what is wrong commander has said
+    context.err(`Next: ${["mosaic", ...verbOf(program, argv)].join(" ")} --help\n`); // what is wrong commander has said
     return exitCodes.usage;
   }
+}
+
+/** As much of a command line as names a command. */
+function verbOf(program: Command, argv: readonly string[]): string[] {
+  const [word = "", ...rest] = argv;
+  const command = program.commands.find((one) => one.name() === word);
+  return command === undefined ? [] : [word, ...verbOf(command as Command, rest)];
 }
 
 /** Every verb that works, and none that does not. Completions and help are made from this. */

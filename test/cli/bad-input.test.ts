@@ -215,3 +215,40 @@ test("completions: scripts for three shells, verbs, options and the fleet's own 
   expect(await offered("fleet", "attach", "")).toContain("mos");
   expect(spawnSync("bash", ["-n"], { input: (await rig.mosaic(["complete", "bash"])).out }).status).toBe(0);
 });
+
+test.for<[string[], string]>([
+  [["flet"], "mosaic --help"],
+  [["fleet", "strt"], "mosaic fleet --help"],
+  [["fleet", "init", "--ur"], "mosaic fleet init --help"],
+  [["fleet", "connect", "pair"], "mosaic fleet connect pair --help"],
+])("%j is no command: the help of as much of it as is one comes next", async ([argv, help]) => {
+  const ran = await makeRig().mosaic(argv);
+  expect([ran.code, ran.out, ran.err.split("\n").at(-2)]).toEqual([2, "", `Next: ${help}`]);
+});
+
+test.for(["a;b", "../x", "%i", "#(id)", "$(id)", "-t", "", "co\nmo", "x".repeat(33)])(
+  "%j is refused as an account's name and as an id, and nothing of it is kept",
+  async (enemy) => {
+    const rig = makeRig();
+    rig.roster(rosterOf(mos));
+    writeFileSync(join(rig.root, "token"), "canary.token.0123456789");
+    const add = (flags: string[]) =>
+      rig.fleet("connect", "add", "discord", "--token-file", join(rig.root, "token"), ...flags);
+    for (const flags of [
+      [`--name=${enemy}`],
+      [`--guild=${enemy}`],
+      ["--guild=1", `--channel=${enemy}`],
+      [`--owner=${enemy}`],
+      [`--user=${enemy}`],
+    ]) {
+      const ran = await add(flags);
+      expect([flags, ran.code, clear(ran.err), ran.out]).toEqual([flags, 2, true, ""]);
+    }
+    for (const words of [["test"], ["remove"], ["token", "--token-file", join(rig.root, "token")], ["pair"]]) {
+      const ran = await rig.fleet("connect", ...words, "--", enemy);
+      expect([words, ran.code, clear(ran.err), ran.out]).toEqual([words, 3, true, ""]);
+    }
+    expect(rig.rosterText()).toBe(rosterOf(mos));
+    expect(existsSync(rig.home.secrets)).toBe(false);
+  },
+);
