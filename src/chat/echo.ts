@@ -18,20 +18,24 @@ export interface Echoes {
 /** An account has one listener on a machine; one on another machine can only be told by what it says. */
 export function echoesOf(account: string, outbox: Outbox, now: () => number): Echoes {
   const seen = new Map<string, number>();
+  let lookedAt = -Infinity;
   return {
     saw({ id, at, kind }) {
       if (kind !== "message" || now() - at > recentMs || seen.size >= most) return;
       seen.set(id, now());
     },
     isAnother() {
+      const at = now();
+      // What was said is looked up for all of it at once, since that reads much; and a clock may be set back.
+      if (seen.size === 0 || (lookedAt <= at && at - lookedAt < settlesMs)) return false;
       // A try whose outcome is not known may have been it.
-      if (seen.size === 0 || outbox.isUnsure(account, now() - recentMs)) return false;
-      for (const [id, at] of seen) {
-        if (now() - at < settlesMs) continue;
-        seen.delete(id);
-        if (!outbox.wasSaid(account, id)) return true;
-      }
-      return false;
+      if (outbox.isUnsure(account, at - recentMs)) return false;
+      const due = [...seen].filter(([, seenAt]) => at - seenAt >= settlesMs);
+      if (due.length === 0) return false;
+      lookedAt = at;
+      const said = outbox.saidSince(account, Math.min(...due.map(([, seenAt]) => seenAt)) - recentMs);
+      for (const [id] of due) seen.delete(id);
+      return due.some(([id]) => !said.has(id));
     },
   };
 }

@@ -43,8 +43,8 @@ export interface Outbox {
     now: number,
     more?: { ids?: readonly string[]; why?: string; dueAt?: number },
   ): void;
-  /** Whether it was us who said what the platform calls so. */
-  wasSaid(account: string, id: string): boolean;
+  /** What the platform calls everything that was sent or changed since then. */
+  saidSince(account: string, since: number): ReadonlySet<string>;
   /** Whether there is anything, changed since then, of which it is not known whether it was said. */
   isUnsure(account: string, since: number): boolean;
   /** How many of an account are in each state. */
@@ -64,8 +64,8 @@ export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (acc
     find: db.prepare("SELECT * FROM outbox WHERE key = ?"),
     move: db.prepare(`UPDATE outbox SET state = ?, attempts = attempts + (? = 'sending'), ids = coalesce(?, ids), why = ?,
       due_at = coalesce(?, due_at), changed_at = ? WHERE seq = ?`),
-    wasSaid: db.prepare(
-      "SELECT 1 FROM outbox, json_each(outbox.ids) AS said WHERE account = ? AND said.value = ? LIMIT 1",
+    saidSince: db.prepare(
+      "SELECT said.value FROM outbox, json_each(outbox.ids) AS said WHERE account = ? AND changed_at >= ?",
     ),
     isUnsure: db.prepare(`SELECT 1 FROM outbox WHERE account = ? AND attempts > 0 AND state IN ('new', 'sending')
       UNION ALL SELECT 1 FROM outbox WHERE account = ? AND state = 'unknown' AND changed_at > ? LIMIT 1`),
@@ -119,7 +119,7 @@ export function openOutbox({ database }: Pick<Ledger, "database">, maxText: (acc
           seq,
         ),
       ),
-    wasSaid: (account, id) => sql.wasSaid.get(account, id) !== undefined,
+    saidSince: (account, since) => new Set(sql.saidSince.all(account, since).map((row) => String(row["value"]))),
     isUnsure: (account, since) => sql.isUnsure.get(account, account, since) !== undefined,
     counts: (account) => new Map(sql.counts.all(account).map((row) => [String(row["state"]), Number(row["count"])])),
   };
