@@ -56,7 +56,9 @@ function progressOf(letter: Letter, now: number): string | undefined {
     if (now - createdAt < waitingMs) return undefined;
     // Nobody has looked after it yet: soon that is a word too.
     if (reason === undefined) return now - createdAt < workingMs ? undefined : `Your message waits for ${to}.`;
-    return state === "held" ? `Your message waits: ${to}: ${reason}.` : `Your message waits for ${to}: ${reason}.`;
+    if (state === "held") return `Your message waits: ${to}: ${reason}.`;
+    const next = /^it is (stopped|dead)\b/.test(reason) ? ` Next: /start ${to}` : "";
+    return `Your message waits for ${to}: ${reason}.${next}`;
   }
   if (reason !== undefined) return `${to} was cut off (${reason}); it may take this up again.`;
   const since = now - deliveredAt;

@@ -68,7 +68,7 @@ test("heard within 3 s whatever the agent does, frozen, dead or stopped; and the
     .toContainEqual(expect.stringMatching(/^Your message waits for mos: it is dead/));
   expect((await rig.fleet("stop")).code).toBe(0);
   times.push(await heard("and now?"));
-  await expect.poll(() => ours(), soon).toContainEqual("Your message waits for mos: it is stopped.");
+  await expect.poll(() => ours(), soon).toContainEqual("Your message waits for mos: it is stopped. Next: /start mos");
   expect(Math.max(...times)).toBeLessThan(3_000);
 });
 
