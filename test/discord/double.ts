@@ -32,6 +32,7 @@ export async function startDiscordDouble(
     resetAfterMs: 60_000,
     contentAllowed: true,
     menuAllowed: true,
+    aheadMs: 0,
     refuseResumes: 0,
     duplicate: 0,
     shuffle: 0,
@@ -80,13 +81,13 @@ export async function startDiscordDouble(
       ? routes.route(who, method, pathname.replace("/api/v10", ""), searchParams, body)
       : { status: 401, body: { message: "401: Unauthorized", code: 0 } };
     log(reply.status);
-    const room: Record<string, string> = {};
+    const headers: Record<string, string> = { date: new Date(Date.now() + mood.aheadMs).toUTCString() };
     if (fault?.kind === "last") {
-      room["x-ratelimit-remaining"] = "0";
-      room["x-ratelimit-reset-after"] = String(fault.retryAfter?.reset ?? 1);
+      headers["x-ratelimit-remaining"] = "0";
+      headers["x-ratelimit-reset-after"] = String(fault.retryAfter?.reset ?? 1);
     } else if (fault !== undefined) return failAfter(fault, request, response);
     if (mood.answerAfterMs > 0) await pause(mood.answerAfterMs);
-    response.writeHead(reply.status, { "content-type": "application/json", ...room });
+    response.writeHead(reply.status, { "content-type": "application/json", ...headers });
     response.end(reply.body === undefined ? "" : JSON.stringify(reply.body));
   }
 

@@ -32,6 +32,8 @@ export interface GatewayMood {
   contentAllowed: boolean;
   /** Whether the bot was invited with the right to have slash commands. */
   menuAllowed: boolean;
+  /** How far Discord's clock is ahead of this machine's. */
+  aheadMs: number;
   /** So many RESUMEs more are refused. */
   refuseResumes: number;
   /** So many events more are sent twice. */

@@ -84,6 +84,15 @@ test("what it works without is a warning", async () => {
   expect(warnings.join(" ")).toMatch(/Only 3 of 1000.*Discord's menu.*https:\/\/discord\.com\/oauth2.*Attach Files/);
 });
 
+test.for<[number, RegExp]>([
+  [-1_200_000, /clock is 20 min ahead of Discord's/],
+  [600_000, /clock is 10 min behind Discord's/],
+])("a clock that is %i ms off is a warning", async ([aheadMs, says]) => {
+  const set = await discordForTest();
+  await set.double.behave({ aheadMs });
+  expect((await probe(set)).warnings).toEqual([expect.stringMatching(says)]);
+});
+
 test("direct messages alone need no server", async () => {
   const set = await discordForTest();
   expect((await probe(set, { guild: undefined, channels: [] })).warnings).toEqual([]);

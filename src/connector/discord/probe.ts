@@ -8,6 +8,8 @@ import { missingRights } from "./rights.ts";
 import type { RawGuild } from "./rights.ts";
 
 const probeMs = 15_000;
+/** So far clocks may be apart without a word. */
+const clockMs = 120_000;
 /** Channels in which people can write: text, voice (it has a chat), announcements, a stage's chat, forums, media. */
 const written = new Set([0, 2, 5, 13, 15, 16]);
 const messageContent = (1 << 18) | (1 << 19);
@@ -41,6 +43,14 @@ export async function probeAccount(wiring: Wiring, rest: Rest, signal: AbortSign
   if (id === undefined) throw stop("conflict", "There seems to be no Discord API at that address.");
   if (bot === false)
     throw stop("conflict", "That token is a person's own, not a bot's; Discord bans accounts for that.");
+
+  const aheadMs = me.at === undefined ? 0 : Date.now() - me.at;
+  if (Math.abs(aheadMs) > clockMs) {
+    const how = `${Math.round(Math.abs(aheadMs) / 60_000)} min ${aheadMs > 0 ? "ahead of" : "behind"}`;
+    warnings.push(
+      `This machine's clock is ${how} Discord's: what is said will be taken for late, or late things for new. Set it right: timedatectl set-ntp true`,
+    );
+  }
 
   const gateway = await look("/gateway/bot");
   if (gateway.kind !== "ok") throw stop("conflict", `Discord gives no gateway to that bot. ${whyOf(gateway)}`);

@@ -1,12 +1,12 @@
 import { systemCode } from "../../lib/errors.ts";
 
 /**
- * What one request came to, sorted by what follows from it. `ok`: done, and for `restMs` there is no room for another of its
- * kind. `later`: not done, with `wholeAccount` since nothing of the bot is taken just now. `never`: refused for good.
+ * What one request came to, sorted by what follows from it. `ok`: done, `at` by Discord's clock, and for `restMs` there is no
+ * room for another of its kind. `later`: not done, with `wholeAccount` since nothing of the bot is taken just now. `never`: refused for good.
  * `unknown`: it may have been done.
  */
 export type Answer =
-  | { kind: "ok"; body: unknown; restMs?: number | undefined }
+  | { kind: "ok"; body: unknown; restMs?: number | undefined; at?: number | undefined }
   | { kind: "later"; why: string; afterMs?: number | undefined; wholeAccount?: boolean | undefined }
   | { kind: "never"; why: string; status: number }
   | { kind: "unknown"; why: string };
@@ -95,7 +95,8 @@ function sortAnswer(response: Response, text: string, clean: (text: string) => s
       return { kind: "unknown", why: `Discord's answer (${status}) could not be read.` };
     }
     const restMs = roomAfterMs(response);
-    return restMs === undefined ? { kind: "ok", body } : { kind: "ok", body, restMs };
+    const at = Date.parse(response.headers.get("date") ?? "");
+    return { kind: "ok", body, ...(restMs !== undefined && { restMs }), ...(!Number.isNaN(at) && { at }) };
   }
   const refusal = (body ?? {}) as { message?: unknown; code?: unknown; errors?: unknown };
   const { code } = refusal;
