@@ -311,3 +311,13 @@ test("why it was closed is not overlooked while something is being fetched", asy
   await double.drop(4014);
   expect(await one.ended).toBeInstanceOf(FleetError);
 });
+
+test("where it is not told which threads there are, a line of the log says what that means", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.fault({ kind: "echo", times: 9, only: "/threads/active" });
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await expect.poll(() => one.logs.join(" "), soon).toContain("written in them while mosaic is away is not fetched");
+  await double.post("owner", ids.general, { text: "heard all the same" });
+  await one.heard("heard all the same");
+});

@@ -1,6 +1,7 @@
 import type { Wiring } from "../../contract/connector.ts";
 import { FleetError } from "../../lib/errors.ts";
 import type { Probe } from "../connector.ts";
+import { threadsUnlisted } from "./backfill.ts";
 import type { RawChannel } from "./places.ts";
 import type { Answer, Rest } from "./rest.ts";
 import { missingRights } from "./rights.ts";
@@ -80,7 +81,11 @@ export async function probeAccount(wiring: Wiring, rest: Rest, signal: AbortSign
     guilds.set(guild, found);
     return found;
   };
-  if (wiring.guild !== undefined) await guildOf(wiring.guild);
+  if (wiring.guild !== undefined) {
+    await guildOf(wiring.guild);
+    const threads = await look(`/guilds/${wiring.guild}/threads/active`);
+    if (threads.kind !== "ok") warnings.push(`${threadsUnlisted} ${whyOf(threads)}`);
+  }
 
   for (const channel of wiring.channels) {
     const answer = await look(`/channels/${channel}`);
