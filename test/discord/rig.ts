@@ -12,7 +12,15 @@ import { startDiscordDouble } from "./double.ts";
 import type { Fault } from "./faults.ts";
 
 /** Quick, so that what takes a minute at Discord takes a second here. */
-export const quick: Pace = { beatMs: 60, deadMs: 2_000, requestMs: 2_000, baseMs: 20, capMs: 150, steadyMs: 60_000 };
+export const quick: Pace = {
+  beatMs: 60,
+  deadMs: 2_000,
+  requestMs: 2_000,
+  baseMs: 20,
+  capMs: 150,
+  redialMs: 150,
+  steadyMs: 60_000,
+};
 
 /** A double of its own for one test, and how an account is wired to it. */
 export async function discordForTest() {

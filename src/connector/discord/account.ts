@@ -11,6 +11,8 @@ export interface Pace {
   requestMs: number;
   baseMs: number;
   capMs: number;
+  /** The longest wait where nobody answered: such a try costs nobody a session, and a person waits for the end of the outage. */
+  redialMs: number;
   /** A connection that lasted so long was a good one: the waits begin anew. */
   steadyMs: number;
 }
@@ -21,6 +23,7 @@ export const usualPace: Pace = {
   requestMs: 20_000,
   baseMs: 1_000,
   capMs: 60_000,
+  redialMs: 8_000,
   steadyMs: 60_000,
 };
 

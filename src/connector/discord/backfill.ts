@@ -13,11 +13,17 @@ export type Patient = (ask: Ask) => Promise<Extract<Answer, { kind: "ok" | "neve
 export type Readable = Place & { newest: string | undefined };
 
 const pageSize = 100;
+export const threadsUnlisted =
+  "Which threads there are is not told, so what is written in them while mosaic is away is not fetched.";
 
-/** Every place where somebody may have written to us: wired channels, active threads below them, direct chats. */
+/**
+ * Every place where somebody may have written to us: wired channels, active threads below them, direct chats. `unlisted`:
+ * why it is not known which threads there are.
+ */
 export async function readablePlaces(wiring: Wiring, known: Iterable<string>, ask: Patient) {
   const places: Readable[] = [];
   const unreadable: string[] = [];
+  let unlisted: string | undefined;
   const newestOf = (channel: RawChannel) => channel.last_message_id ?? undefined;
   for (const id of wiring.channels) {
     const answer = await ask({ method: "GET", path: `/channels/${id}` });
@@ -32,6 +38,7 @@ export async function readablePlaces(wiring: Wiring, known: Iterable<string>, as
   }
   if (wiring.guild !== undefined && wiring.channels.length > 0) {
     const answer = await ask({ method: "GET", path: `/guilds/${wiring.guild}/threads/active` });
+    if (answer.kind === "never") unlisted = `${threadsUnlisted} ${answer.why}`;
     const { threads = [] } = (answer.kind === "ok" ? answer.body : {}) as { threads?: RawChannel[] };
     for (const thread of threads) {
       const { id, parent_id: chat } = thread;
@@ -54,7 +61,7 @@ export async function readablePlaces(wiring: Wiring, known: Iterable<string>, as
     if (wiring.channels.includes(chat) || direct.has(chat)) continue;
     addDirect(await ask({ method: "GET", path: `/channels/${chat}` }));
   }
-  return { places, unreadable };
+  return { places, unreadable, unlisted };
 }
 
 /** Hands over what was said in a place after that id, oldest first, a page at a time. Returns why it cannot be read, if so. */

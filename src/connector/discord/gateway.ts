@@ -39,6 +39,8 @@ export interface Ending {
   code?: number;
   /** The gateway does not know the session any more. */
   sessionLost?: boolean;
+  /** The gateway had answered the dial. */
+  greeted?: boolean;
 }
 
 const intents: GatewayIntentBits =
@@ -114,7 +116,7 @@ export function converse(call: Call): Promise<Ending> {
       else shard.once(WebSocketShardEvents.Hello, () => setImmediate(close));
       call.over();
       // One event at a time, also across connections.
-      void work.then(() => resolve({ ...ending, sessionLost: ending.sessionLost ?? refused }));
+      void work.then(() => resolve({ ...ending, sessionLost: ending.sessionLost ?? refused, greeted }));
     };
     const hangUp = () => end({ why: "stopped" });
     let failed = false;

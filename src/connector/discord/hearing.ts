@@ -81,7 +81,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
 
   /** Fetches what was missed; live events are kept meanwhile and wait for it. */
   async function catchUp(us: Us, ask: Patient): Promise<void> {
-    const { places, unreadable } = await readablePlaces(wiring, chats(), ask);
+    const { places, unreadable, unlisted } = await readablePlaces(wiring, chats(), ask);
+    if (unlisted !== undefined) at.log("discord-unreadable", unlisted);
     for (const place of places) {
       if (progress === undefined) return;
       const after = fetchAfter(progress, place.thread ?? place.chat);

@@ -284,3 +284,36 @@ test("why it was closed is not overlooked while something is being fetched", asy
   await double.drop(4014);
   expect(await one.ended).toBeInstanceOf(FleetError);
 });
+
+// Waits of a session that ended would be minutes here.
+const slow = { baseMs: 30_000, capMs: 60_000, redialMs: 50 };
+
+test("where the gateway does not answer, the waits stay short however often it was dialled", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.behave({ resumeUrl: "ws://127.0.0.1:1" });
+  const first = listenTo(wiring, ids.token);
+  await first.is("up");
+  await first.stop();
+  const second = listenTo(wiring, ids.token, { store: first.store, pace: slow });
+  await expect.poll(() => second.healths.at(-1)?.state, { timeout: 3_000 }).toBe("up");
+  expect(second.healths.map((health) => health.detail).join(" ")).toContain("cannot be reached");
+});
+
+test("where nobody answers at all, they do too", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.down();
+  const one = listenTo(wiring, ids.token, { pace: slow });
+  await expect.poll(() => one.healths.at(-1)?.state, { timeout: 3_000 }).toBe("degraded");
+  await double.up();
+  await expect.poll(() => one.healths.at(-1)?.state, { timeout: 3_000 }).toBe("up");
+});
+
+test("where it is not told which threads there are, a line of the log says what that means", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.fault({ kind: "echo", times: 9, only: "/threads/active" });
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await expect.poll(() => one.logs.join(" "), soon).toContain("written in them while mosaic is away is not fetched");
+  await double.post("owner", ids.general, { text: "heard all the same" });
+  await one.heard("heard all the same");
+});

@@ -30,6 +30,7 @@ export async function listen(at: Listening): Promise<void> {
   const signal = AbortSignal.any([at.signal, at.revoked]);
   const health = healthTeller(at);
   const backoff = fullJitter(pace.baseMs, pace.capMs);
+  const redial = fullJitter(pace.baseMs, pace.redialMs);
   const refuse = (why: string) =>
     new FleetError("conflict", why, { hint: `mosaic fleet connect test ${wiring.account}` });
   let us: Us | undefined;
@@ -50,7 +51,7 @@ export async function listen(at: Listening): Promise<void> {
   const patiently =
     (until: AbortSignal): Patient =>
     async (ask) => {
-      const waits = fullJitter(pace.baseMs, pace.capMs);
+      const waits = fullJitter(pace.baseMs, pace.redialMs);
       for (;;) {
         const answer = await rest(ask, AbortSignal.any([until, AbortSignal.timeout(pace.requestMs)]));
         if (until.aborted) throw new Error("It was stopped.");
@@ -160,7 +161,8 @@ export async function listen(at: Listening): Promise<void> {
     if (ending.sessionLost) hears.forgetSession();
     if (openSince !== undefined && performance.now() - openSince > pace.steadyMs) backoff.reset();
     trouble(ending.why);
-    await pause(backoff.next(), signal);
+    if (ending.greeted === true) redial.reset();
+    await pause((ending.greeted === false ? redial : backoff).next(), signal);
   }
   if (!at.signal.aborted) {
     health.say("needs-auth", needsPerson[4004]);

@@ -93,6 +93,12 @@ test.for<[number, RegExp]>([
   expect((await probe(set)).warnings).toEqual([expect.stringMatching(says)]);
 });
 
+test("threads that cannot be listed are a warning", async () => {
+  const set = await discordForTest();
+  await set.double.fault({ kind: "echo", times: 1, only: "/threads/active" });
+  expect((await probe(set)).warnings).toEqual([expect.stringMatching(/^Which threads there are is not told/)]);
+});
+
 test("direct messages alone need no server", async () => {
   const set = await discordForTest();
   expect((await probe(set, { guild: undefined, channels: [] })).warnings).toEqual([]);

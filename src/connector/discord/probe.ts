@@ -1,6 +1,7 @@
 import type { Wiring } from "../../contract/connector.ts";
 import { FleetError } from "../../lib/errors.ts";
 import type { Probe } from "../connector.ts";
+import { threadsUnlisted } from "./backfill.ts";
 import { menuPath } from "./menu.ts";
 import type { RawChannel } from "./places.ts";
 import type { Answer, Rest } from "./rest.ts";
@@ -94,7 +95,11 @@ export async function probeAccount(wiring: Wiring, rest: Rest, signal: AbortSign
     guilds.set(guild, found);
     return found;
   };
-  if (wiring.guild !== undefined) await guildOf(wiring.guild);
+  if (wiring.guild !== undefined) {
+    await guildOf(wiring.guild);
+    const threads = await look(`/guilds/${wiring.guild}/threads/active`);
+    if (threads.kind !== "ok") warnings.push(`${threadsUnlisted} ${whyOf(threads)}`);
+  }
   if ((await look(menuPath(app, wiring))).kind !== "ok") {
     warnings.push(
       `The bot may not show its commands in Discord's menu; typed, they work. To show them, invite it again: ${invite}`,

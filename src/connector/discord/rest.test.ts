@@ -117,6 +117,34 @@ test("a file that is too large is not even sent", async () => {
   expect(await double.asked()).toEqual([]);
 });
 
+test("a file is named by its own part alone: that is all that every server understands", async () => {
+  const { ids, wiring } = await setUp();
+  const bodies: string[] = [];
+  const server = createServer((request, response) => {
+    request.setEncoding("utf8").on("data", (part: string) => void bodies.push(part));
+    request.on("end", () => response.writeHead(200, { "content-type": "application/json" }).end('{"id": "1"}'));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  const url = `http://127.0.0.1:${address !== null && typeof address === "object" ? address.port : 0}`;
+  const path = join(scratchFolder("discord"), "kept-as-1");
+  writeFileSync(path, "content");
+  const out = { kind: "file", key: "k", chat: ids.general, path, name: "a report.txt", text: "see" } as const;
+  expect(await openDiscord({ ...wiring, url }, "t", quick).send(out, AbortSignal.timeout(2_000))).toEqual({
+    kind: "sent",
+    ids: ["1"],
+  });
+  const body = bodies.join("");
+  expect(body).toMatch(/name="files\[0\]"; filename="a report\.txt"[\s\S]*content/);
+  expect(JSON.parse(/\{.*\}/.exec(body)?.[0] ?? "")).toEqual({
+    content: "see",
+    nonce: expect.any(String) as string,
+    enforce_nonce: true,
+    allowed_mentions: { parse: [] },
+  });
+});
+
 test("stopped before it began, nothing is sent", async () => {
   const { connector, ids, shown } = await setUp();
   const out = { kind: "text", key: "k", chat: ids.general, text: "x" } as const;

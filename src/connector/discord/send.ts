@@ -76,7 +76,8 @@ async function sendFile(rest: Rest, out: Out & { kind: "file" }, signal: AbortSi
     };
   }
   const form = new FormData();
-  form.set("payload_json", JSON.stringify({ ...said(out), attachments: [{ id: 0, filename: out.name }] }));
+  // The file's part names it. Discord takes the name in `attachments` too, which other servers stumble over.
+  form.set("payload_json", JSON.stringify(said(out)));
   form.set("files[0]", content, out.name);
   return withId(await rest({ method: "POST", path: `/channels/${out.thread ?? out.chat}/messages`, form }, signal));
 }
