@@ -27,12 +27,8 @@ export function putApprovals(parts: Parts, open: readonly Approval[]): void {
   for (const prompt of prompts.open()) {
     const still = open.some((one) => isSame(one, prompt));
     if (still && now() < prompt.expiresAt) continue;
-    close(
-      parts,
-      prompt,
-      still ? "expired" : "gone",
-      still ? "Too old to be answered here: mosaic fleet approvals" : "Answered elsewhere.",
-    );
+    if (still) close(parts, prompt, "expired", "Too old to be answered here: mosaic fleet approvals");
+    else close(parts, prompt, "gone", goneText(open, prompt));
   }
 }
 
@@ -48,6 +44,12 @@ export function ownersChat(
 const keyOf = ({ token }: Prompt): string => `prompt ${token}`;
 const isSame = (approval: Approval, { agent, permission, what }: Prompt): boolean =>
   approval.agent === agent && approval.id === permission && approval.what === what;
+
+/** What only a terminal can answer has no id: whether it is the same question nobody can say. */
+const goneText = (open: readonly Approval[], { agent }: Prompt): string =>
+  open.some((one) => one.agent === agent && one.id === null)
+    ? "Answered elsewhere, or now asked in its terminal."
+    : "Answered elsewhere.";
 
 function ask({ outbox, now }: Parts, prompt: Prompt, approval: Approval): void {
   const { account, chat } = prompt;
@@ -117,7 +119,7 @@ export async function decide(parts: Parts, row: Heard, given: string, typed?: "a
     return end("That question is too old to be answered here. See: mosaic fleet approvals");
   const open = await fleet.approvals();
   if (!open.some((one) => isSame(one, prompt))) {
-    close(parts, prompt, "gone", "Answered elsewhere.");
+    close(parts, prompt, "gone", goneText(open, prompt));
     return end("It was answered elsewhere.");
   }
   try {

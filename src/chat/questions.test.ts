@@ -32,6 +32,15 @@ test("a question that could not be seen for a moment is there again, with its ch
   await expect.poll(() => rig.commands).toMatchObject([{ do: "answer", id: "co/1", decision: "allow" }]);
 });
 
+test("a question that has moved to its terminal is not called answered", async () => {
+  const rig = await ready(setUp());
+  rig.approvals.push(question("1", "make"));
+  await expect.poll(() => rig.village.read(), look).toHaveLength(1);
+  rig.approvals.splice(0, 1, { ...question("1", "permission prompt"), id: null });
+  rig.chat.reread();
+  await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere, or now asked in its terminal.");
+});
+
 test("what an agent asks for is shown without what would deceive, and what is not shown is said", () => {
   const text = approvalText({
     agent: "co",

@@ -39,7 +39,7 @@ export async function decide(context: Context, decision: "allow" | "deny", id: s
   const outcome = await context.control.run({ by: context.by, do: "answer", id, decision });
   if (outcome.did === "answer") {
     const { agent, what } = outcome.approval;
-    context.err(`${agent} ${decision === "allow" ? "may" : "may not"}: ${tame(what)}\n`);
+    context.err(`${agent} ${decision === "allow" ? "may" : "may not"}: ${tame(what).replaceAll(/\s+/g, " ")}\n`);
   }
   return 0;
 }

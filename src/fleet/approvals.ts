@@ -35,13 +35,12 @@ async function ofAgent(world: World, fleet: string, one: Observed): Promise<Appr
     at: evidence.at ?? new Date(world.now()).toISOString(),
   };
   if (harness.permissions === undefined || harness.answer === undefined) return [unanswerable];
-  // A kind of question that the adapter cannot answer, or one that was answered just now.
   const open = await harness.permissions(deskOf(world, fleet, agent)).catch(() => undefined);
   if (open === undefined) return [unanswerable];
   return open.map(({ id, what, cwd, reason, at }) => ({
     agent: agent.name,
     id,
-    what,
+    what: id === null ? unanswerable.what : what,
     cwd: cwd ?? null,
     reason: reason ?? null,
     at: new Date(at).toISOString(),
@@ -60,9 +59,12 @@ export async function answerApproval(
   const one = agents.find(({ agent }) => agent.name === found.agent) as Observed;
   const agent = asLaunched(world, one);
   await (await harnessOf(agent.runtime)).answer?.(deskOf(world, fleet, agent), found.id, decision);
-  world.log({ agent: agent.name, event: `permission-${decision}`, note: `${found.id}: ${found.what}` });
+  world.log({ agent: agent.name, event: `permission-${decision}`, note: `${found.id}: ${oneLine(found.what)}` });
   return found;
 }
+
+/** For a log of lines: a plan may have many. */
+const oneLine = (what: string): string => what.replaceAll(/\s+/g, " ").slice(0, 500);
 
 /**
  * The one question with that id. A person may type its beginning; whoever pressed a button meant the very one, and where that

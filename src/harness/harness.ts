@@ -84,7 +84,8 @@ export interface Said {
 
 /** Something that an agent may do only once it is allowed to: what its own dialog asks. */
 export interface Permission {
-  id: string;
+  /** Null where only its own terminal can answer it. */
+  id: string | null;
   /** The command, or what it is about, in the harness's own words. */
   what: string;
   cwd: string | undefined;

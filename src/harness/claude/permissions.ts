@@ -17,6 +17,9 @@ const aheadMs = 3_000;
 /** How long Claude Code may take to do as it was answered. Seen: 50 ms. */
 const takenMs = 5_000;
 
+/** By this tool it hands in a plan, and leaves its plan mode for the mode that it was in before. */
+const planning = "ExitPlanMode";
+
 interface Process {
   pid: number;
   started: string;
@@ -26,6 +29,8 @@ interface Process {
 interface Written {
   claude: Process;
   hook: Process;
+  /** A subagent's, for whom no dialog opens while the hook waits. */
+  background: boolean;
   event: Spooled["event"] & { cwd?: string };
 }
 
@@ -38,23 +43,25 @@ interface Asked extends Written {
   remove: () => void;
 }
 
-/** What the agent waits to be allowed, oldest first; throws where it waits for something that only its terminal can answer. */
+/** What the agent waits to be allowed, oldest first. */
 export async function permissions(desk: Desk): Promise<Permission[]> {
   const session = sessionOf(desk);
-  if (!isAsking(session)) return [];
   // Only a dialog that has just come up is worth waiting for: this is asked again and again.
-  const withinMs = Math.min(appearsMs, Math.max(0, (session.statusUpdatedAt ?? 0) + appearsMs - Date.now()));
-  const found = await until(
-    () => {
-      const open = openQuestions(desk);
-      return open.length > 0 || !isAsking(sessionOf(desk)) ? open : undefined;
-    },
-    { withinMs },
-  );
-  if (found !== undefined) return found.map(permissionOf);
-  throw new FleetError("conflict", `${desk.agent.name} can be answered in its own terminal only.`, {
-    hint: `mosaic fleet attach ${desk.agent.name}`,
-  });
+  const withinMs = Math.min(appearsMs, Math.max(0, (session?.statusUpdatedAt ?? 0) + appearsMs - Date.now()));
+  const isKnown = () => {
+    const now = sessionOf(desk);
+    return !isAsking(now) || dialogQuestion(desk, now) !== undefined ? true : undefined;
+  };
+  const known = await until(isKnown, { withinMs });
+  const open = openQuestions(desk).map(permissionOf);
+  if (known || session === undefined) return open;
+  const { waitingFor: what = "a permission question", statusUpdatedAt: at = Date.now() } = session;
+  return [...open, { id: null, what, cwd: undefined, reason: undefined, at }].toSorted((a, b) => a.at - b.at);
+}
+
+/** What subagents in the background wait to be allowed, which nothing in the registry tells; the oldest first. */
+export function askedBehind(desk: Pick<Desk, "place">, session: Session): Permission[] {
+  return questionsOfSession(desk, session).filter(isWaitingBehind).map(permissionOf);
 }
 
 /** Allows it this once, or denies it, and waits until Claude Code did so; the dialog in the terminal closes. */
@@ -67,19 +74,23 @@ export async function answerPermission(desk: Desk, permission: string, decision:
     const asked = openQuestions(desk).find(({ id }) => id === permission);
     if (asked === undefined) throw late();
     const at = Date.now();
-    writeAtomic(asked.answer, `${decision}\n`);
+    writeAtomic(asked.answer, `${wordsOf(asked, decision)}\n`);
     // Again and again: one that comes just before it begins to wait is not waited for.
     const ended = await until(() => (isLiving(asked.hook) ? void signal(asked.hook.pid, "SIGUSR1") : true), {
       withinMs: takenMs,
     });
     const taken = !existsSync(asked.answer);
     rmSync(asked.answer, { force: true });
-    if (ended && !taken) throw late(); // put away in the terminal meanwhile
+    if (ended && !taken) throw late(); // put away, or taken over, in the terminal meanwhile
+    // There is no dialog that would close, and nothing else that Claude Code shows of it.
+    if (ended && asked.background) return;
     const now = await until(
       () => {
-        const since = sessionOf(desk)?.statusUpdatedAt;
+        const session = sessionOf(desk);
+        const since = session?.statusUpdatedAt;
         // Where another dialog comes up behind this one it may go on waiting.
-        return since !== undefined && (since !== before || openQuestions(desk).length > 0) ? { since } : undefined;
+        const isNext = isAsking(session) && dialogQuestion(desk, session) !== undefined;
+        return since !== undefined && (since !== before || isNext) ? { since } : undefined;
       },
       { withinMs: takenMs },
     );
@@ -87,6 +98,21 @@ export async function answerPermission(desk: Desk, permission: string, decision:
     if (now !== undefined && now.since !== before && now.since < at) throw late();
     if (ended && now !== undefined) return;
     throw new FleetError("unreachable", `${agent.name} was told, and its dialog is still open.`, { hint });
+  });
+}
+
+/** What Claude Code reads of a hook that decides for it. */
+function wordsOf({ event }: Asked, decision: "allow" | "deny"): string {
+  const { tool_name: tool, tool_input: updatedInput = {} } = event;
+  return JSON.stringify({
+    hookSpecificOutput: {
+      hookEventName: "PermissionRequest",
+      decision:
+        decision === "deny"
+          ? { behavior: "deny", message: "A person was asked and did not allow it." }
+          : // A plan that is allowed without being repeated stays unanswered in the terminal.
+            { behavior: "allow", ...(tool === planning && { updatedInput }) },
+    },
   });
 }
 
@@ -107,21 +133,34 @@ function sessionOf({ place }: Desk): Session | undefined {
   return config === undefined ? undefined : readSession(config, place);
 }
 
+/** Whatever can be answered now, oldest first. */
+function openQuestions(desk: Desk): Asked[] {
+  sweepQuestions(desk);
+  const session = sessionOf(desk);
+  if (session === undefined) return [];
+  const dialog = isAsking(session) ? dialogQuestion(desk, session) : undefined;
+  return questionsOfSession(desk, session).filter((one) => isWaitingBehind(one) || one.id === dialog?.id);
+}
+
 /**
  * The question that its open dialog asks. Hooks of questions that the terminal has answered may live on for some seconds:
  * theirs are older than the dialog, or than another question.
  */
-function openQuestions(desk: Desk): Asked[] {
-  sweepQuestions(desk);
-  const session = sessionOf(desk);
-  if (!isAsking(session)) return [];
-  const newest = allQuestions(desk)
-    .filter(({ claude }) => claude.pid === session.pid && claude.started === session.procStart)
-    .toSorted((a, b) => a.at - b.at)
-    .at(-1);
-  if (newest === undefined || newest.at < (session.statusUpdatedAt ?? 0) - aheadMs) return [];
-  return existsSync(newest.answer) ? [] : [newest];
+function dialogQuestion(desk: Desk, session: Session): Asked | undefined {
+  const newest = questionsOfSession(desk, session).findLast(({ background }) => !background);
+  if (newest === undefined || newest.at < (session.statusUpdatedAt ?? 0) - aheadMs) return undefined;
+  return isLiving(newest.hook) && !existsSync(newest.answer) ? newest : undefined;
 }
+
+/** As long as its hook waits its Claude Code waits for that. */
+const isWaitingBehind = ({ background, hook, answer }: Asked): boolean =>
+  background && isLiving(hook) && !existsSync(answer);
+
+/** Oldest first. */
+const questionsOfSession = (desk: Pick<Desk, "place">, session: Session): Asked[] =>
+  allQuestions(desk)
+    .filter(({ claude }) => claude.pid === session.pid && claude.started === session.procStart)
+    .toSorted((a, b) => a.at - b.at);
 
 function allQuestions(desk: Pick<Desk, "place">): Asked[] {
   const folder = questionsOf(desk);
@@ -136,18 +175,22 @@ function allQuestions(desk: Pick<Desk, "place">): Asked[] {
     if (id === undefined) return [];
     const [file, answer] = [`${folder}/${name}`, `${folder}/${id}.answer`];
     try {
-      const { claude, hook, event } = JSON.parse(readFileSync(file, "utf8")) as Written;
+      const written = JSON.parse(readFileSync(file, "utf8")) as Written;
       const remove = () => [file, answer].forEach((path) => rmSync(path, { force: true }));
-      return [{ id, at: statSync(file).mtimeMs, claude, hook, event, answer, remove }];
+      return [{ id, at: statSync(file).mtimeMs, ...written, answer, remove }];
     } catch {
       return []; // answered just now
     }
   });
 }
 
-function permissionOf({ id, at, event }: Asked): Permission {
+function permissionOf({ id, at, event }: Asked): Permission & { id: string } {
   const { tool_name: tool = "a tool", tool_input: input = {}, cwd } = event;
   const text = (key: string) => (typeof input[key] === "string" ? input[key] : undefined);
-  const on = text("command") ?? text("file_path") ?? text("notebook_path") ?? text("url") ?? JSON.stringify(input);
-  return { id, what: `${tool} ${on}`, cwd, reason: text("description"), at: Math.round(at) };
+  const on = text("command") ?? text("file_path") ?? text("notebook_path") ?? text("url");
+  const [about, reason] =
+    tool === planning
+      ? [text("plan") ?? "", "a plan to approve; it then leaves plan mode"]
+      : [on ?? JSON.stringify(input), text("description")];
+  return { id, what: `${tool} ${about}`.trim(), cwd, reason, at: Math.round(at) };
 }
