@@ -7,7 +7,7 @@ import { approvalText, fleetText, helpText, outcomeText, statusText } from "./wo
 
 /** Words that are carried out on the fleet, and those that change what is kept of the chat. */
 const fleetWords = ["help", "ps", "status", "interrupt", "start", "stop", "restart", "approvals"] as const;
-const chatWords = ["ask", "approve", "deny", "catchup", "drop"] as const;
+const chatWords = ["ask", "approve", "deny", "answer", "catchup", "drop"] as const;
 const words = [...fleetWords, ...chatWords];
 
 /** What a line that begins with / or ! asks for. */

@@ -1,4 +1,4 @@
-import type { Approval, Outcome } from "../contract/command.ts";
+import type { Approval, Decision, Outcome, Question } from "../contract/command.ts";
 import type { FleetState } from "../contract/state.ts";
 import { FleetError } from "../lib/errors.ts";
 import { table, visible } from "../lib/text.ts";
@@ -43,7 +43,7 @@ export function outcomeText(outcome: Outcome): string {
     case "interrupt":
       return `${outcome.agent}: ${outcome.note}`;
     case "answer":
-      return `${outcome.decision === "allow" ? "Allowed" : "Denied"}: ${outcome.approval.agent}, ${outcome.approval.what}`;
+      return `${decidedText(outcome.decision)}: ${outcome.approval.agent}, ${outcome.approval.what}`;
     case "start":
     case "stop":
     case "restart":
@@ -63,6 +63,9 @@ export function outcomeText(outcome: Outcome): string {
   }
 }
 
+export const decidedText = (decision: Decision): string =>
+  typeof decision === "object" ? "Answered" : decision === "allow" ? "Allowed" : "Denied";
+
 /** An error as its sentence. What is ours to mend is in the log and not in the chat. */
 export function errorText(error: unknown): string {
   if (!(error instanceof FleetError)) return "That did not work, and the fault is mosaic's; see `mosaic fleet logs`.";
@@ -79,15 +82,33 @@ export function approvalText({
   what,
   cwd,
   reason,
-}: Pick<Approval, "agent" | "what" | "cwd" | "reason">): string {
-  // An agent's words: nothing in them may look like ours, and what is approved unseen is at least said to be there.
-  const asked = visible(what);
-  const rest = asked.length - mostAsked;
-  const more = rest > 0 ? `\n… and ${rest} characters that are not shown here: mosaic fleet approvals` : "";
+  questions,
+}: Pick<Approval, "agent" | "what" | "cwd" | "reason" | "questions">): string {
   const where = cwd === null ? "" : `\nin ${oneLine(cwd, 200)}`;
   const why = reason === null ? "" : `\nIts reason: ${oneLine(reason, 300)}`;
-  return `${agent} asks to be allowed:\n${block(asked.slice(0, mostAsked))}${more}${where}${why}`;
+  const asked =
+    questions === undefined
+      ? quoted(`${agent} asks to be allowed`, what)
+      : quoted(`${agent} asks`, questions.map(questionText).join("\n\n"));
+  return `${asked}${where}${why}`;
 }
+
+/** The same when it is over. */
+export const askedText = ({ agent, what }: Pick<Approval, "agent" | "what">): string => quoted(`${agent} asked`, what);
+
+/** An agent's words: nothing in them may look like ours, and what is approved unseen is at least said to be there. */
+function quoted(head: string, words: string): string {
+  const shown = visible(words);
+  const rest = shown.length - mostAsked;
+  const more = rest > 0 ? `\n… and ${rest} characters that are not shown here: mosaic fleet approvals` : "";
+  return `${head}:\n${block(shown.slice(0, mostAsked))}${more}`;
+}
+
+const questionText = ({ text, options, several }: Question): string =>
+  [
+    `${text}${several ? " (more than one may be chosen)" : ""}`,
+    ...options.map(({ label, about }, at) => `${at + 1} ${label}${about === null ? "" : `: ${about}`}`),
+  ].join("\n");
 
 export const helpText = `Whatever you write goes to the orchestrator. Lines that begin with / or ! are for the fleet itself:
 ${block(`/ps                    all agents and how they are
@@ -96,5 +117,5 @@ ${block(`/ps                    all agents and how they are
 /interrupt [AGENT]     end a running turn
 /start|stop|restart AGENT
 /approvals             what agents wait to be allowed
-/approve CODE, /deny CODE
+/approve CODE, /deny CODE, /answer CODE 1
 /catchup, /drop        what came while mosaic was away`)}`;

@@ -160,16 +160,97 @@ describe.skipIf(claudeBin === "")("Claude Code's permissions, for real", () => {
     expect([signs.process(third.pid), left(), did("third")]).toEqual(["gone", [], false]);
   });
 
-  test("a question back is the terminal's alone", async () => {
-    const { rig, signs, left, isIdle } = await setUp();
-    const options = ["Red", "Blue"].map((label) => ({ label, description: label }));
-    const question = { question: "Which colour?", header: "Colour", multiSelect: false, options };
-    await rig.fleet("send", "mos", `BACK [[tool AskUserQuestion ${JSON.stringify({ questions: [question] })}]]`);
-    await signs.shows("Enter to select");
-    expect((await rig.fleet("approvals")).err).toBe("No agent waits for a permission.\n");
-    signs.press("Escape");
+  test("a question back: answered from the command line with what there is to choose, or in words; or not at all", async () => {
+    const { rig, desk, signs, left, over, isIdle } = await setUp();
+    const hint = "to navigate";
+    const question = (what: string, multiSelect: boolean) => ({
+      question: `Which ${what}?`,
+      header: what,
+      multiSelect,
+      options: ["Red", "Blue", 'It\'s "both"'].map((label) => ({ label, description: `all ${label}` })),
+    });
+    const [colour, tones] = [question("colour", false), question("tones", true)];
+    const asks = async (name: string, ...questions: object[]) => {
+      await rig.fleet("send", "mos", `Q-${name} [[tool AskUserQuestion ${JSON.stringify({ questions })}]]`);
+      await signs.shows(hint);
+      await expect.poll(async () => (await claude.permissions?.(desk))?.length, { timeout: 30_000 }).toBe(1);
+      await rig.settled("mos", (agent) => agent.state === "waiting-input");
+      const [one] = (await claude.permissions?.(desk)) ?? [];
+      const id = one?.id ?? "";
+      const { hook } = JSON.parse(readFileSync(join(questionsOf(desk), `${id}.json`), "utf8")) as {
+        hook: { pid: number };
+      };
+      return { id, pid: hook.pid, one };
+    };
+    const heard = async (name: string) => {
+      await isIdle();
+      await signs.showsNot(hint);
+      return (
+        model
+          .asks()
+          .findLast(({ ask }) => ask.lastUser.includes(`Q-${name} `))
+          ?.ask.toolResults.join() ?? ""
+      );
+    };
+    const answer = async (...words: string[]) => (await rig.fleet("approvals", "answer", ...words)).code;
+
+    const first = await asks("one", colour);
+    expect(first.one).toMatchObject({ what: "Which colour?", questions: [{ several: false, options: { length: 3 } }] });
+    const list = await rig.fleet("approvals");
+    expect(list.out).toContain(`Which colour? (1 Red, 2 Blue, 3 It's "both")`);
+    expect(list.err).toBe(`Next: mosaic fleet approvals answer mos/${first.id} 1   (or in your own words; or deny)\n`);
+    // What is no answer to it changes nothing.
+    expect([
+      await answer("mos", "4"),
+      await answer("mos", "1,2"),
+      await answer("mos", "1", "2"),
+      await answer("mos", " "),
+    ]).toEqual([2, 2, 2, 2]);
+    expect((await rig.fleet("approvals", "allow", "mos")).code).toBe(2);
+    expect(await answer("mos", "2")).toBe(0);
+    expect([signs.process(first.pid), left()]).toEqual(["gone", []]);
+    expect(await heard("one")).toContain('"Which colour?"="Blue"');
+    expect(await answer(`mos/${first.id}`, "1")).toBe(3);
+    await expect(claude.choose?.(desk, first.id, ["Red"])).rejects.toMatchObject({ code: "conflict" });
+
+    await asks("two", colour, tones);
+    expect(await answer("mos", "None, it's \\ grey", "3,1")).toBe(0);
+    const two = await heard("two");
+    expect(two).toContain(`"Which colour?"="None, it's \\ grey"`);
+    expect(two).toContain(`"Which tones?"="It's "both", Red"`);
+
+    await asks("deny", colour);
+    expect((await rig.fleet("approvals", "deny", "mos")).code).toBe(0);
+    expect(await heard("deny")).toBe("A person was asked and did not answer.");
+
+    const there = await asks("there", colour);
+    signs.press("Enter");
+    await sign(
+      "the terminal's answer",
+      () => signs.transcript().includes('answered: \\"Which colour?\\"=\\"Red\\"') || undefined,
+    );
     await isIdle();
-    expect(left()).toEqual([]);
+    expect(await answer(`mos/${there.id}`, "2")).toBe(3);
+    await over(there.pid);
+    expect([await heard("there"), left()]).toEqual([expect.stringContaining('"Which colour?"="Red"'), []]);
+
+    // Without its hook only the terminal is left.
+    const alone = await asks("alone", colour);
+    process.kill(alone.pid, "SIGKILL");
+    await over(alone.pid);
+    expect((await rig.fleet("approvals")).out).toContain("mos (in its terminal)");
+    expect(await answer("mos", "1")).toBe(4);
+    signs.press("Escape");
+    await signs.showsNot(hint);
+    await isIdle();
+    expect((await rig.fleet("approvals")).err).toBe("No agent waits for a permission.\n");
+
+    const killed = await asks("killed", colour);
+    const before = await rig.agent("mos");
+    process.kill(before.pid ?? 0, "SIGKILL");
+    await over(killed.pid);
+    await rig.settled("mos", (agent) => agent.restarts > before.restarts && agent.state === "idle");
+    expect([await claude.permissions?.(desk), left()]).toEqual([[], []]);
   });
 
   test("a subagent in the background: answered while nobody is at the terminal, and by whoever comes there", async () => {

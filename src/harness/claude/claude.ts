@@ -156,6 +156,7 @@ export const claude: Harness = {
 
   permissions,
   answer: answerPermission,
+  choose: (desk, permission, answers) => answerPermission(desk, permission, { answers }),
 
   async end(_, pid) {
     signal(pid, "SIGTERM"); // it saves and tidies up (seen: 0.3 s idle, 0.05 s busy, status 143)

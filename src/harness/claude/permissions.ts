@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 
+import type { Decision, Question } from "../../contract/command.ts";
 import { writeAtomic } from "../../lib/atomic.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { withLock } from "../../lib/lock.ts";
@@ -19,6 +20,9 @@ const takenMs = 5_000;
 
 /** By this tool it hands in a plan, and leaves its plan mode for the mode that it was in before. */
 const planning = "ExitPlanMode";
+
+/** And by this one it asks for answers. */
+const conversing = "AskUserQuestion";
 
 interface Process {
   pid: number;
@@ -64,8 +68,8 @@ export function askedBehind(desk: Pick<Desk, "place">, session: Session): Permis
   return questionsOfSession(desk, session).filter(isWaitingBehind).map(permissionOf);
 }
 
-/** Allows it this once, or denies it, and waits until Claude Code did so; the dialog in the terminal closes. */
-export async function answerPermission(desk: Desk, permission: string, decision: "allow" | "deny"): Promise<void> {
+/** Decides it, and waits until Claude Code took that; the dialog in the terminal closes. What is allowed is so this once. */
+export async function answerPermission(desk: Desk, permission: string, decision: Decision): Promise<void> {
   const { agent, place } = desk;
   const hint = `mosaic fleet explain ${agent.name}`;
   const late = () => new FleetError("conflict", `${agent.name} does not wait for that permission any more.`, { hint });
@@ -102,19 +106,39 @@ export async function answerPermission(desk: Desk, permission: string, decision:
 }
 
 /** What Claude Code reads of a hook that decides for it. */
-function wordsOf({ event }: Asked, decision: "allow" | "deny"): string {
-  const { tool_name: tool, tool_input: updatedInput = {} } = event;
-  return JSON.stringify({
-    hookSpecificOutput: {
-      hookEventName: "PermissionRequest",
-      decision:
-        decision === "deny"
-          ? { behavior: "deny", message: "A person was asked and did not allow it." }
-          : // A plan that is allowed without being repeated stays unanswered in the terminal.
-            { behavior: "allow", ...(tool === planning && { updatedInput }) },
-    },
-  });
+function wordsOf({ event }: Asked, decision: Decision): string {
+  const { tool_name: tool, tool_input: input = {} } = event;
+  const allowed = (updatedInput?: object) => ({ behavior: "allow", updatedInput });
+  const decided = () => {
+    if (typeof decision === "object") {
+      const answers = questionsIn(input).map(({ text }, at) => [text, decision.answers[at]]);
+      return allowed({ ...input, answers: Object.fromEntries(answers) as object });
+    }
+    // A plan that is allowed without being repeated stays unanswered in the terminal.
+    if (decision === "allow") return allowed(tool === planning ? input : undefined);
+    const did = tool === conversing ? "answer" : "allow it";
+    return { behavior: "deny", message: `A person was asked and did not ${did}.` };
+  };
+  return JSON.stringify({ hookSpecificOutput: { hookEventName: "PermissionRequest", decision: decided() } });
 }
+
+/** Empty where it is not what Claude Code asks with today. */
+function questionsIn({ questions }: Record<string, unknown>): Question[] {
+  const text = (value: unknown) => (typeof value === "string" ? value : "");
+  return records(questions).map(({ question, options, multiSelect }) => ({
+    text: text(question),
+    options: records(options).map(({ label, description }) => ({
+      label: text(label),
+      about: text(description) || null,
+    })),
+    several: multiSelect === true,
+  }));
+}
+
+const records = (value: unknown): Record<string, unknown>[] =>
+  Array.isArray(value)
+    ? value.filter((one): one is Record<string, unknown> => typeof one === "object" && one !== null)
+    : [];
 
 /** What earlier processes of this agent have left: files, and a hook that outlived a killed Claude Code. */
 export function sweepQuestions(desk: Pick<Desk, "place">): void {
@@ -125,8 +149,10 @@ export function sweepQuestions(desk: Pick<Desk, "place">): void {
   }
 }
 
+/** `input needed` is how it calls a question back; other dialogs (its settings, a choice of model) have names of their own. */
 const isAsking = (session: Session | undefined): session is Session =>
-  session?.status === "waiting" && session.waitingFor?.includes("permission") === true;
+  session?.status === "waiting" &&
+  (session.waitingFor === "input needed" || session.waitingFor?.includes("permission") === true);
 
 function sessionOf({ place }: Desk): Session | undefined {
   const config = readConversation(place.session)?.config;
@@ -184,13 +210,19 @@ function allQuestions(desk: Pick<Desk, "place">): Asked[] {
   });
 }
 
-function permissionOf({ id, at, event }: Asked): Permission & { id: string } {
+function permissionOf({ id, at: since, event }: Asked): Permission & { id: string } {
   const { tool_name: tool = "a tool", tool_input: input = {}, cwd } = event;
+  const at = Math.round(since);
   const text = (key: string) => (typeof input[key] === "string" ? input[key] : undefined);
-  const on = text("command") ?? text("file_path") ?? text("notebook_path") ?? text("url");
-  const [about, reason] =
-    tool === planning
-      ? [text("plan") ?? "", "a plan to approve; it then leaves plan mode"]
-      : [on ?? JSON.stringify(input), text("description")];
-  return { id, what: `${tool} ${about}`.trim(), cwd, reason, at: Math.round(at) };
+  const questions = tool === conversing ? questionsIn(input) : [];
+  if (questions.length > 0) {
+    const what = questions.map((one) => one.text).join(" ");
+    return { id, what, cwd, reason: undefined, at, questions };
+  }
+  if (tool === planning) {
+    const reason = "a plan to approve; it then leaves plan mode";
+    return { id, what: `${tool} ${text("plan") ?? ""}`.trim(), cwd, reason, at };
+  }
+  const on = text("command") ?? text("file_path") ?? text("notebook_path") ?? text("url") ?? JSON.stringify(input);
+  return { id, what: `${tool} ${on}`, cwd, reason: text("description"), at };
 }
