@@ -254,7 +254,7 @@ describe.skipIf(claudeBin === "")("Claude Code's permissions, for real", () => {
   });
 
   test("a subagent in the background: answered while nobody is at the terminal, and by whoever comes there", async () => {
-    const { rig, desk, signs, left, listed, over, did, isIdle, taskOf } = await setUp();
+    const { rig, desk, signs, folder, left, listed, over, did, isIdle, taskOf } = await setUp();
     for (const decision of ["allow", "deny"] as const) {
       await rig.fleet("send", "mos", `TASK ${taskOf(`SUB-${decision} [[bash touch ${decision}]]`)}`);
       const { id, pid } = await listed(`Bash touch ${decision}`);
@@ -309,6 +309,17 @@ describe.skipIf(claudeBin === "")("Claude Code's permissions, for real", () => {
     await sign("the file one", () => did("one") || undefined);
     await isIdle();
     await terminal.close(outer);
+
+    // Whoever stops a subagent takes its question away: Claude Code ends the hook.
+    await rig.fleet("send", "mos", `STOPPED ${taskOf("SUB-stopped [[bash touch stopped]]")}`);
+    const stopped = await listed("Bash touch stopped");
+    const { event } = JSON.parse(readFileSync(join(folder, `${stopped.id}.json`), "utf8")) as {
+      event: { agent_id: string };
+    };
+    await rig.insist("mos", `STOP [[tool TaskStop ${JSON.stringify({ task_id: event.agent_id })}]]`);
+    await over(stopped.pid);
+    await isIdle();
+    expect([await open(), left(), did("stopped")]).toEqual([[], [], false]);
 
     await rig.fleet("send", "mos", `KILLED ${taskOf("SUB-killed [[bash touch killed]]")}`);
     const killed = await listed("Bash touch killed");
