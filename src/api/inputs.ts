@@ -32,7 +32,15 @@ const Checked = z.discriminatedUnion("do", [
     wait: z.strictObject({ for: z.enum(["delivered", "answered"]), ms: z.int().nonnegative() }).optional(),
   }),
   z.strictObject({ do: z.enum(["retry", "cancel"]), by, message: id }),
-  z.strictObject({ do: z.literal("answer"), by, id, decision: z.enum(["allow", "deny"]) }),
+  z.strictObject({
+    do: z.literal("answer"),
+    by,
+    id,
+    decision: z.union([
+      z.enum(["allow", "deny"]),
+      z.strictObject({ answers: z.array(z.string().max(10_000)).max(20) }),
+    ]),
+  }),
   z.strictObject({ do: z.literal("interrupt"), by, agent: name }),
   z.strictObject({ do: z.enum(["apply", "install", "uninstall"]), by }),
 ]);

@@ -1,10 +1,12 @@
-import type { Approval } from "../contract/command.ts";
+import type { Choice } from "../connector/connector.ts";
+import type { Approval, Decision } from "../contract/command.ts";
 import type { Wiring } from "../contract/connector.ts";
+import { visible } from "../lib/text.ts";
 import { askerOf } from "./commands.ts";
 import type { Heard } from "./ledger.ts";
 import type { Parts } from "./parts.ts";
 import { openPrompts, type Prompt } from "./prompts.ts";
-import { approvalText, errorText } from "./words.ts";
+import { approvalText, askedText, decidedText, errorText } from "./words.ts";
 
 /**
  * Puts every question that agents wait with before the owner, in each account once, and takes it away where it was
@@ -27,12 +29,8 @@ export function putApprovals(parts: Parts, open: readonly Approval[]): void {
   for (const prompt of prompts.open()) {
     const still = open.some((one) => isSame(one, prompt));
     if (still && now() < prompt.expiresAt) continue;
-    close(
-      parts,
-      prompt,
-      still ? "expired" : "gone",
-      still ? "Too old to be answered here: mosaic fleet approvals" : "Answered elsewhere.",
-    );
+    if (still) close(parts, prompt, "expired", "Too old to be answered here: mosaic fleet approvals");
+    else close(parts, prompt, "gone", goneText(open, prompt));
   }
 }
 
@@ -45,9 +43,18 @@ export function ownersChat(
   return channels[0] ?? owners.map((owner) => ledger.directChat(account, owner)).find((chat) => chat !== undefined);
 }
 
+/** With the one that denies they fit in a row everywhere. */
+const mostAnswers = 4;
+
 const keyOf = ({ token }: Prompt): string => `prompt ${token}`;
 const isSame = (approval: Approval, { agent, permission, what }: Prompt): boolean =>
   approval.agent === agent && approval.id === permission && approval.what === what;
+
+/** What only a terminal can answer has no id: whether it is the same question nobody can say. */
+const goneText = (open: readonly Approval[], { agent }: Prompt): string =>
+  open.some((one) => one.agent === agent && one.id === null)
+    ? "Answered elsewhere, or now asked in its terminal."
+    : "Answered elsewhere.";
 
 function ask({ outbox, now }: Parts, prompt: Prompt, approval: Approval): void {
   const { account, chat } = prompt;
@@ -63,19 +70,36 @@ function askAgain({ ledger, outbox, now }: Parts, prompt: Prompt, approval: Appr
   });
 }
 
-const offerOf = ({ token, code }: Prompt, approval: Approval) => ({
-  text: `${approvalText(approval)}\nOr write: /approve ${code} or /deny ${code}`,
-  choices: [
-    { id: `allow ${token}`, label: "Allow once", style: "ok" },
-    { id: `deny ${token}`, label: "Deny", style: "danger" },
-  ] as const,
-});
+/** One button for each answer, where one question takes one answer and there are not too many; else it is written. */
+function offerOf({ token, code }: Prompt, approval: Approval) {
+  const { questions } = approval;
+  const choice = (word: string | number, label: string, style: Choice["style"]): Choice => ({
+    id: `${word} ${token}`,
+    label,
+    style,
+  });
+  if (questions === undefined) {
+    const choices = [choice("allow", "Allow once", "ok"), choice("deny", "Deny", "danger")];
+    return { text: `${approvalText(approval)}\nOr write: /approve ${code} or /deny ${code}`, choices };
+  }
+  const [first, ...more] = questions;
+  const labels = first === undefined || first.several || more.length > 0 ? [] : first.options.map(({ label }) => label);
+  const buttons =
+    labels.length > mostAnswers
+      ? []
+      : labels.map((label, at) => choice(at + 1, visible(label) || `${at + 1}`, "plain"));
+  const example = questions.map(({ several }) => (several ? "1,2" : "1")).join("; ");
+  return {
+    text: `${approvalText(approval)}\nOr write: /answer ${code} ${example} (or your own words)`,
+    choices: [...buttons, choice("deny", "Do not answer", "danger")],
+  };
+}
 
 /** Takes the choices away and says why, in one transaction with what has become of the question. */
 function close({ ledger, outbox, now }: Parts, prompt: Prompt, state: Prompt["state"], word: string): void {
   const { account, chat, token } = prompt;
   const of = keyOf(prompt);
-  const text = `${approvalText({ ...prompt, cwd: null, reason: null })}\n${word}`;
+  const text = `${askedText(prompt)}\n${word}`;
   ledger.database.atOnce(() => {
     openPrompts(ledger).move(token, state);
     outbox.say(account, { chat }, `${of} over ${now()}`, { kind: "edit", of, text, choices: [] }, now());
@@ -86,16 +110,21 @@ function close({ ledger, outbox, now }: Parts, prompt: Prompt, state: Prompt["st
  * Somebody chose, or wrote a code. Judged anew at this moment: it must be an owner, the question must be the very one that
  * was put here, still open, and not too old. The first answer counts, wherever it came from.
  */
-export async function decide(parts: Parts, row: Heard, given: string, typed?: "allow" | "deny"): Promise<void> {
+export async function decide(
+  parts: Parts,
+  row: Heard,
+  given: string,
+  typed?: "allow" | "deny" | { text: string },
+): Promise<void> {
   const { ledger, fleet, now } = parts;
   const prompts = openPrompts(ledger);
-  const [, pressed, token] = /^(allow|deny) (\S+)$/.exec(given) ?? [];
-  const decision = typed ?? (pressed === "allow" ? "allow" : "deny");
+  const [, pressed = "deny", token] = /^(allow|deny|\d) (\S+)$/.exec(given) ?? [];
+  const meant = typed ?? (pressed === "allow" || pressed === "deny" ? pressed : { text: pressed });
   const prompt = prompts.find(row.account, token ?? given);
   const end = (word: string, how: { onPrompt?: true } = {}) => {
     const { account, chat, thread, id, seq, speaker } = row;
     const note = `${prompt?.agent ?? ""} ${prompt?.what ?? ""}`.trim().slice(0, 200);
-    const verdict = `${decision}: ${word}`.slice(0, 200);
+    const verdict = `${typeof meant === "object" ? "answer" : meant}: ${word}`.slice(0, 200);
     ledger.database.atOnce(() => {
       // Whoever pressed a button reads the result on the question itself; whoever wrote, or was refused, gets a line.
       if (typed !== undefined || !how.onPrompt)
@@ -116,16 +145,21 @@ export async function decide(parts: Parts, row: Heard, given: string, typed?: "a
   if (now() >= prompt.expiresAt)
     return end("That question is too old to be answered here. See: mosaic fleet approvals");
   const open = await fleet.approvals();
-  if (!open.some((one) => isSame(one, prompt))) {
-    close(parts, prompt, "gone", "Answered elsewhere.");
+  const asked = open.find((one) => isSame(one, prompt));
+  if (asked === undefined) {
+    close(parts, prompt, "gone", goneText(open, prompt));
     return end("It was answered elsewhere.");
   }
+  const decision: Decision =
+    typeof meant === "object"
+      ? { answers: (asked.questions?.length ?? 1) > 1 ? meant.text.trim().split(/\s*[;\n]\s*/) : [meant.text] }
+      : meant;
   try {
     await fleet.control.run({ do: "answer", id: `${prompt.agent}/${prompt.permission}`, decision, by: askerOf(row) });
   } catch (error) {
     return end(errorText(error));
   }
-  const word = `${decision === "allow" ? "Allowed" : "Denied"} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
+  const word = `${decidedText(decision)} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
   for (const one of prompts.siblings(prompt)) {
     if (one.state !== "open") continue;
     close(parts, one, "decided", word);

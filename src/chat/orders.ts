@@ -7,7 +7,7 @@ const code = { name: "code", about: "the code that stands under the question", i
 
 /** Words that are carried out on the fleet, and those that change what is kept of the chat. */
 const fleetWords = ["help", "ps", "status", "interrupt", "start", "stop", "restart", "approvals"] as const;
-const chatWords = ["ask", "approve", "deny", "catchup", "drop"] as const;
+const chatWords = ["ask", "approve", "deny", "answer", "catchup", "drop"] as const;
 type Known = (typeof fleetWords)[number] | (typeof chatWords)[number];
 
 const meanings: Record<Known, Omit<Word, "word">> = {
@@ -27,6 +27,10 @@ const meanings: Record<Known, Omit<Word, "word">> = {
   approvals: { about: "what agents wait to be allowed", wants: [] },
   approve: { about: "allow it this once", wants: [code] },
   deny: { about: "do not allow it", wants: [code] },
+  answer: {
+    about: "answer a question with options",
+    wants: [code, { name: "choice", about: "a number, 1,3 for several, or your own words", isNeeded: true }],
+  },
   catchup: { about: "hand on what was written while mosaic was away", wants: [] },
   drop: { about: "forget what was written while mosaic was away", wants: [] },
   help: { about: "list these", wants: [] },

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
 import { question, ready, setUp } from "../../test/chat/rig.ts";
+import type { Approval } from "../contract/command.ts";
 import { approvalText } from "./words.ts";
 
 const look = { timeout: 5_000 };
@@ -20,6 +21,74 @@ test("a question that could not be seen for a moment is there again, with its ch
   expect(rig.village.sent.at(-1)).toMatchObject({ kind: "edit", choices: [{ id: allow }, {}] });
   rig.village.say("", { kind: "press", id: `id ${asked?.key}`, choice: allow, revision: "1" });
   await expect.poll(() => rig.commands).toMatchObject([{ do: "answer", id: "co/1", decision: "allow" }]);
+});
+
+test("a question with answers to choose from has a button for each, and is answered by it or in words, by an owner", async () => {
+  const rig = await ready(setUp());
+  const options = ["Red", "Blue \u202e"].map((label) => ({ label, about: `all ${label}` }));
+  const asked = (id: string, ...severals: boolean[]) =>
+    question(id, "Which?", { cwd: null, questions: severals.map((several) => ({ text: "Which?", options, several })) });
+  const newest = () => rig.village.sent.findLast((out) => out.kind === "text" && out.choices !== undefined);
+  const put = async (approval: Approval) => {
+    const before = newest();
+    rig.approvals.push(approval);
+    rig.chat.reread();
+    await expect.poll(() => newest() !== before, look).toBe(true);
+    const out = newest();
+    if (out?.kind !== "text") throw new Error("no question");
+    return {
+      text: out.text,
+      message: `id ${out.key}`,
+      choices: out.choices ?? [],
+      code: /\/answer (\w+)/.exec(out.text)?.[1],
+    };
+  };
+  const first = await put(asked("1", false));
+  expect(first.text).toMatch(
+    /^co asks:\n```\nWhich\?\n1 Red: all Red\n2 Blue [^]*Or write: \/answer \w+ 1 \(or your own words\)$/,
+  );
+  expect(first.text).not.toContain("\u202e");
+  expect(first.choices.map(({ label }) => label)).toEqual(["Red", "Blue ", "Do not answer"]);
+  const press = (by: string) =>
+    rig.village.say("", { kind: "press", id: first.message, choice: first.choices[1]?.id ?? "", by, revision: by });
+  press("user");
+  await expect.poll(() => rig.village.read(), look).toContain("Only an owner may decide that.");
+  press("owner");
+  await expect
+    .poll(() => rig.commands, look)
+    .toMatchObject([{ do: "answer", id: "co/1", decision: { answers: ["2"] } }]);
+  await expect.poll(() => rig.village.read()[0], look).toMatch(/^co asked:[^]*Answered by owner on village\.$/);
+  rig.approvals.splice(0);
+
+  // More than buttons can say is written.
+  const two = await put(asked("2", false, true));
+  expect(two.choices.map(({ label }) => label)).toEqual(["Do not answer"]);
+  expect(two.text).toContain(`/answer ${two.code} 1; 1,2`);
+  rig.village.say(`/answer ${two.code}`);
+  await expect.poll(() => rig.village.read(), look).toContain("Which question, and what? /answer CODE 1");
+  rig.village.say(`/answer ${two.code} neither, nor; 1,2`);
+  await expect
+    .poll(() => rig.commands.at(-1), look)
+    .toMatchObject({ id: "co/2", decision: { answers: ["neither, nor", "1,2"] } });
+  rig.approvals.splice(0);
+  const three = await put(asked("3", false));
+  rig.village.say(`/answer ${three.code} one; and only`);
+  await expect
+    .poll(() => rig.commands.at(-1), look)
+    .toMatchObject({ id: "co/3", decision: { answers: ["one; and only"] } });
+  rig.approvals.splice(0);
+  const four = await put(asked("4", false));
+  rig.village.say("", { kind: "press", id: four.message, choice: four.choices[2]?.id ?? "", revision: "1" });
+  await expect.poll(() => rig.commands.at(-1), look).toMatchObject({ id: "co/4", decision: "deny" });
+});
+
+test("a question that has moved to its terminal is not called answered", async () => {
+  const rig = await ready(setUp());
+  rig.approvals.push(question("1", "make"));
+  await expect.poll(() => rig.village.read(), look).toHaveLength(1);
+  rig.approvals.splice(0, 1, { ...question("1", "permission prompt"), id: null });
+  rig.chat.reread();
+  await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere, or now asked in its terminal.");
 });
 
 test("what an agent asks for is shown without what would deceive, and what is not shown is said", () => {

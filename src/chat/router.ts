@@ -135,6 +135,12 @@ async function obey(parts: Parts, account: Account, row: Heard, order: Order): P
   const { ledger, fleet } = parts;
   const { word, rest } = order;
   if (word === "approve" || word === "deny") return decide(parts, row, rest, word === "approve" ? "allow" : "deny");
+  if (word === "answer") {
+    const [, code = "", text = ""] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? [];
+    return text === ""
+      ? close(parts, row, "Which question, and what? /answer CODE 1")
+      : decide(parts, row, code, { text });
+  }
   if (word === "ask") {
     const [, agent, text] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? [];
     if (agent === undefined || text === undefined) return close(parts, row, "Whom, and what? /ask AGENT text");

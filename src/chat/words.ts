@@ -1,5 +1,5 @@
 import type { Word } from "../connector/connector.ts";
-import type { Approval, Outcome } from "../contract/command.ts";
+import type { Approval, Decision, Outcome, Question } from "../contract/command.ts";
 import type { FleetState } from "../contract/state.ts";
 import { FleetError } from "../lib/errors.ts";
 import { table, visible } from "../lib/text.ts";
@@ -45,7 +45,7 @@ export function outcomeText(outcome: Outcome): string {
     case "interrupt":
       return `${outcome.agent}: ${outcome.note}`;
     case "answer":
-      return `${outcome.decision === "allow" ? "Allowed" : "Denied"}: ${outcome.approval.agent}, ${outcome.approval.what}`;
+      return `${decidedText(outcome.decision)}: ${outcome.approval.agent}, ${outcome.approval.what}`;
     case "start":
     case "stop":
     case "restart":
@@ -65,6 +65,9 @@ export function outcomeText(outcome: Outcome): string {
   }
 }
 
+export const decidedText = (decision: Decision): string =>
+  typeof decision === "object" ? "Answered" : decision === "allow" ? "Allowed" : "Denied";
+
 /** An error as its sentence. What is ours to mend is in the log and not in the chat. */
 export function errorText(error: unknown): string {
   if (!(error instanceof FleetError)) return "That did not work, and the fault is mosaic's; see `mosaic fleet logs`.";
@@ -81,15 +84,33 @@ export function approvalText({
   what,
   cwd,
   reason,
-}: Pick<Approval, "agent" | "what" | "cwd" | "reason">): string {
-  // An agent's words: nothing in them may look like ours, and what is approved unseen is at least said to be there.
-  const asked = visible(what);
-  const rest = asked.length - mostAsked;
-  const more = rest > 0 ? `\n… and ${rest} characters that are not shown here: mosaic fleet approvals` : "";
+  questions,
+}: Pick<Approval, "agent" | "what" | "cwd" | "reason" | "questions">): string {
   const where = cwd === null ? "" : `\nin ${oneLine(cwd, 200)}`;
   const why = reason === null ? "" : `\nIts reason: ${oneLine(reason, 300)}`;
-  return `${agent} asks to be allowed:\n${block(asked.slice(0, mostAsked))}${more}${where}${why}`;
+  const asked =
+    questions === undefined
+      ? quoted(`${agent} asks to be allowed`, what)
+      : quoted(`${agent} asks`, questions.map(questionText).join("\n\n"));
+  return `${asked}${where}${why}`;
 }
+
+/** The same when it is over. */
+export const askedText = ({ agent, what }: Pick<Approval, "agent" | "what">): string => quoted(`${agent} asked`, what);
+
+/** An agent's words: nothing in them may look like ours, and what is approved unseen is at least said to be there. */
+function quoted(head: string, said: string): string {
+  const shown = visible(said);
+  const rest = shown.length - mostAsked;
+  const more = rest > 0 ? `\n… and ${rest} characters that are not shown here: mosaic fleet approvals` : "";
+  return `${head}:\n${block(shown.slice(0, mostAsked))}${more}`;
+}
+
+const questionText = ({ text, options, several }: Question): string =>
+  [
+    `${text}${several ? " (more than one may be chosen)" : ""}`,
+    ...options.map(({ label, about }, at) => `${at + 1} ${label}${about === null ? "" : `: ${about}`}`),
+  ].join("\n");
 
 /** `/ask AGENT TEXT`, `/status [AGENT]`. */
 const usageOf = ({ word, wants }: Word): string =>

@@ -1,10 +1,11 @@
+import type { Approval, Decision } from "../contract/command.ts";
 import { openApprovals } from "../fleet/approvals.ts";
 import { observe } from "../fleet/observe.ts";
 import { age, painter, table, tame } from "../lib/text.ts";
 import type { Context } from "./context.ts";
 import { printJson } from "./print-json.ts";
 
-/** `approvals`: what agents wait to be allowed. */
+/** `approvals`: what agents wait to be allowed, or to be told. */
 export async function approvals(context: Context, options: { json?: true | undefined }): Promise<number> {
   const { world } = context;
   const { roster, agents } = await observe(world);
@@ -23,23 +24,38 @@ export async function approvals(context: Context, options: { json?: true | undef
   const rows = open.map((one) => [
     one.id === null ? `${one.agent} (in its terminal)` : `${one.agent}/${one.id}`,
     age(Math.max(0, now - Date.parse(one.at))),
-    tame(one.what).replaceAll(/\s+/g, " "),
+    tame(whatOf(one)).replaceAll(/\s+/g, " "),
     tame(one.reason ?? "-"),
   ]);
   context.out(table([head, ...rows], context.columns));
-  const first = open.find((one) => one.id !== null);
+  const first = open.find((one) => one.id !== null && one.questions === undefined);
+  const asked = open.find((one) => one.id !== null && one.questions !== undefined);
   const inTerminal = open.find((one) => one.id === null);
   if (first !== undefined) context.err(`Next: mosaic fleet approvals allow ${first.agent}/${first.id}   (or deny)\n`);
+  if (asked !== undefined) {
+    const answers = asked.questions?.map(({ several }) => (several ? "1,2" : "1")).join(" ");
+    context.err(
+      `Next: mosaic fleet approvals answer ${asked.agent}/${asked.id} ${answers}   (or in your own words; or deny)\n`,
+    );
+  }
   if (inTerminal !== undefined) context.err(`Next: mosaic fleet attach ${inTerminal.agent}\n`);
   return 0;
 }
 
-/** `approvals allow`, `approvals deny`. */
-export async function decide(context: Context, decision: "allow" | "deny", id: string): Promise<number> {
+const whatOf = ({ what, questions }: Approval): string =>
+  questions === undefined
+    ? what
+    : questions
+        .map(({ text, options }) => `${text} (${options.map(({ label }, at) => `${at + 1} ${label}`).join(", ")})`)
+        .join(" ");
+
+/** `approvals allow`, `approvals deny`, `approvals answer`. */
+export async function decide(context: Context, decision: Decision, id: string): Promise<number> {
   const outcome = await context.control.run({ by: context.by, do: "answer", id, decision });
   if (outcome.did === "answer") {
     const { agent, what } = outcome.approval;
-    context.err(`${agent} ${decision === "allow" ? "may" : "may not"}: ${tame(what)}\n`);
+    const said = typeof decision === "object" ? "was answered" : decision === "allow" ? "may" : "may not";
+    context.err(`${agent} ${said}: ${tame(what).replaceAll(/\s+/g, " ")}\n`);
   }
   return 0;
 }

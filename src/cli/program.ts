@@ -231,6 +231,13 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
       .addHelpText("after", examples(`approvals ${decision} coder/3`, `approvals ${decision} coder`))
       .action(async (id) => done(await (await import("./approvals.ts")).decide(context, decision, id)));
   }
+  approvals
+    .command("answer")
+    .description("answer what an agent asks")
+    .argument("<id>", "AGENT/ID as listed, or how that begins")
+    .argument("<answers...>", "one for each question: a number, several as 1,3, or your own words")
+    .addHelpText("after", examples("approvals answer coder 2", 'approvals answer coder/3 1,3 "Neither, wait"'))
+    .action(async (id, answers) => done(await (await import("./approvals.ts")).decide(context, { answers }, id)));
   fleet
     .command("interrupt")
     .description("end an agent's running turn")

@@ -16,7 +16,7 @@ export type Command = { by: Asker } & (
   | ({ do: "send" } & Sending)
   | { do: "retry" | "cancel"; message: string }
   /** `id` is a permission's, or how `AGENT/ID` begins. */
-  | { do: "answer"; id: string; decision: "allow" | "deny" }
+  | { do: "answer"; id: string; decision: Decision }
   | { do: "interrupt"; agent: string }
   | { do: "apply" | "install" | "uninstall" }
 );
@@ -65,7 +65,21 @@ export interface Finding {
   next?: string;
 }
 
-/** Something that an agent waits to be allowed. Without an id only its own terminal can answer it. */
+/**
+ * What somebody says to a permission; to questions an answer for each, in their order: the number of an option, several as
+ * `1,3`, its label, or words of one's own.
+ */
+export type Decision = "allow" | "deny" | { answers: readonly string[] };
+
+/** A question of an agent with answers to choose from. */
+export interface Question {
+  text: string;
+  options: readonly { label: string; about: string | null }[];
+  /** More than one may be chosen. */
+  several: boolean;
+}
+
+/** Something that an agent waits to be allowed, or to be answered. Without an id only its own terminal can do that. */
 export interface Approval {
   agent: string;
   id: string | null;
@@ -74,12 +88,14 @@ export interface Approval {
   reason: string | null;
   /** Since when it waits. */
   at: string;
+  /** Where it is no matter of allowing: what there is to choose from. */
+  questions?: readonly Question[];
 }
 
 export type Outcome =
   | { did: "send" | "retry" | "cancel"; messages: Message[] }
   | { did: "interrupt"; agent: string; note: string }
-  | { did: "answer"; approval: Approval; decision: "allow" | "deny" }
+  | { did: "answer"; approval: Approval; decision: Decision }
   | { did: "start" | "stop" | "restart" | "apply"; agents: AgentOutcome[] }
   | { did: "install" | "uninstall"; findings: Finding[] };
 

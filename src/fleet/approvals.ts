@@ -1,9 +1,12 @@
-import type { Approval, Command } from "../contract/command.ts";
+import type { Approval, Command, Question } from "../contract/command.ts";
+import type { AgentState } from "../contract/state.ts";
 import { harnessOf } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { asLaunched, deskOf } from "./launch.ts";
 import { observe, type Observed } from "./observe.ts";
 import type { World } from "./world.ts";
+
+const waits: ReadonlySet<AgentState> = new Set(["waiting-permission", "waiting-input"]);
 
 /**
  * Everything that agents wait to be allowed, the oldest first. An agent whose harness cannot be answered from outside is
@@ -11,7 +14,7 @@ import type { World } from "./world.ts";
  */
 export async function openApprovals(world: World, fleet: string, agents: readonly Observed[]): Promise<Approval[]> {
   const found = await Promise.all(
-    agents.filter((one) => one.derived.state === "waiting-permission").map((one) => ofAgent(world, fleet, one)),
+    agents.filter(({ derived }) => waits.has(derived.state)).map((one) => ofAgent(world, fleet, one)),
   );
   return found.flat().toSorted((a, b) => a.at.localeCompare(b.at));
 }
@@ -26,6 +29,8 @@ async function ofAgent(world: World, fleet: string, one: Observed): Promise<Appr
   const agent = asLaunched(world, one);
   const harness = await harnessOf(agent.runtime);
   const { evidence, why } = one.status;
+  // Of other questions only those are listed that can be answered as such.
+  if (one.derived.state === "waiting-input" && harness.choose === undefined) return [];
   const unanswerable = {
     agent: agent.name,
     id: null,
@@ -35,16 +40,16 @@ async function ofAgent(world: World, fleet: string, one: Observed): Promise<Appr
     at: evidence.at ?? new Date(world.now()).toISOString(),
   };
   if (harness.permissions === undefined || harness.answer === undefined) return [unanswerable];
-  // A kind of question that the adapter cannot answer, or one that was answered just now.
   const open = await harness.permissions(deskOf(world, fleet, agent)).catch(() => undefined);
   if (open === undefined) return [unanswerable];
-  return open.map(({ id, what, cwd, reason, at }) => ({
+  return open.map(({ id, what, cwd, reason, at, questions }) => ({
     agent: agent.name,
     id,
-    what,
+    what: id === null ? unanswerable.what : what,
     cwd: cwd ?? null,
     reason: reason ?? null,
     at: new Date(at).toISOString(),
+    ...(questions !== undefined && { questions }),
   }));
 }
 
@@ -59,10 +64,44 @@ export async function answerApproval(
   const found = questionNamed(open, id, { whole: by.kind === "chat" });
   const one = agents.find(({ agent }) => agent.name === found.agent) as Observed;
   const agent = asLaunched(world, one);
-  await (await harnessOf(agent.runtime)).answer?.(deskOf(world, fleet, agent), found.id, decision);
-  world.log({ agent: agent.name, event: `permission-${decision}`, note: `${found.id}: ${found.what}` });
+  const harness = await harnessOf(agent.runtime);
+  const desk = deskOf(world, fleet, agent);
+  const hint = `mosaic fleet approvals ${found.questions === undefined ? "allow" : "answer"} ${found.agent}/${found.id}`;
+  if (typeof decision === "object") {
+    if (found.questions === undefined)
+      throw new FleetError("usage", `${found.agent} asks to be allowed something.`, { hint });
+    await harness.choose?.(desk, found.id, answersTo(found.questions, decision.answers, `${hint} …`));
+  } else if (decision === "allow" && found.questions !== undefined) {
+    throw new FleetError("usage", `${found.agent} asks for an answer.`, { hint: `${hint} 1` });
+  } else await harness.answer?.(desk, found.id, decision);
+  const event = typeof decision === "object" ? "question-answered" : `permission-${decision}`;
+  world.log({ agent: agent.name, event, note: `${found.id}: ${oneLine(found.what)}` });
   return found;
 }
+
+/** What was typed, as labels: numbers name options, a label itself, and anything else is an answer in one's own words. */
+export function answersTo(questions: readonly Question[], given: readonly string[], hint: string): string[] {
+  if (given.length !== questions.length) {
+    const wanted = questions.length === 1 ? "one answer" : `${questions.length} answers, one for each question`;
+    throw new FleetError("usage", `It asks for ${wanted}.`, { hint });
+  }
+  return questions.map(({ text, options, several }, at) => {
+    const said = given[at]?.trim() ?? "";
+    if (said === "") throw new FleetError("usage", `There is no answer to ${JSON.stringify(text)}.`, { hint });
+    if (!/^\d+(\s*,\s*\d+)*$/.test(said))
+      return options.find(({ label }) => label.toLowerCase() === said.toLowerCase())?.label ?? said;
+    const numbers = [...new Set(said.split(",").map(Number))];
+    const labels = numbers.flatMap((number) => options[number - 1]?.label ?? []);
+    if (labels.length !== numbers.length)
+      throw new FleetError("usage", `${JSON.stringify(text)} has the answers 1 to ${options.length}.`, { hint });
+    if (labels.length > 1 && !several)
+      throw new FleetError("usage", `${JSON.stringify(text)} takes one answer.`, { hint });
+    return labels.join(", ");
+  });
+}
+
+/** For a log of lines: a plan may have many. */
+const oneLine = (what: string): string => what.replaceAll(/\s+/g, " ").slice(0, 500);
 
 /**
  * The one question with that id. A person may type its beginning; whoever pressed a button meant the very one, and where that

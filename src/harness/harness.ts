@@ -1,5 +1,5 @@
 import type { Agent, Runtime } from "../contract/agent.ts";
-import type { Receipt } from "../contract/command.ts";
+import type { Question, Receipt } from "../contract/command.ts";
 import type { AgentPlace } from "../contract/home.ts";
 import type { AgentState } from "../contract/state.ts";
 import type { Terminal } from "../contract/terminal.ts";
@@ -84,7 +84,8 @@ export interface Said {
 
 /** Something that an agent may do only once it is allowed to: what its own dialog asks. */
 export interface Permission {
-  id: string;
+  /** Null where only its own terminal can answer it. */
+  id: string | null;
   /** The command, or what it is about, in the harness's own words. */
   what: string;
   cwd: string | undefined;
@@ -92,6 +93,8 @@ export interface Permission {
   reason: string | undefined;
   /** Since when it waits, in ms. */
   at: number;
+  /** Where it asks for an answer and not to be allowed something. */
+  questions?: readonly Question[];
 }
 
 /** `next`: at the turn's end, or wherever the harness reads next; `steer`: into the running turn. */
@@ -162,6 +165,8 @@ export interface Harness {
   permissions?(desk: Desk): Promise<Permission[]>;
   /** Answers one of them, which closes the dialog in its terminal; throws where nobody waits for it any more. */
   answer?(desk: Desk, permission: string, decision: "allow" | "deny"): Promise<void>;
+  /** Answers the questions of one of them, each with a label, several (joined by ", "), or any words. As `answer` else. */
+  choose?(desk: Desk, permission: string, answers: readonly string[]): Promise<void>;
   /** Asks it to save and end. Returns at once; the supervisor waits. */
   end(desk: Desk, pid: number): Promise<void>;
   /** The newest lines of the conversation, oldest first. */

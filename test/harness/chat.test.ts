@@ -90,6 +90,29 @@ describe.skipIf(bins.includes(""))("the chat, with real agents", () => {
     ]);
   });
 
+  test("what an agent asks back is put to the owner, and the button that they press is its answer", async () => {
+    const rig = await setUp(["claude"]);
+    const options = ["Red", "Blue"].map((label) => ({ label, description: `all ${label}` }));
+    const questions = [{ question: "Which colour?", header: "Colour", multiSelect: false, options }];
+    const answer = chat(rig, `BACK [[tool AskUserQuestion ${JSON.stringify({ questions })}]] [[say as you like]]`);
+    const { console: door } = remote(rig.home.api);
+    for await (const line of door.follow(1_000, AbortSignal.timeout(30_000))) {
+      if (line.kind !== "text" || line.choices.length === 0) continue;
+      expect(line.text).toContain("claude asks:\n```\nWhich colour?\n1 Red: all Red\n2 Blue: all Blue\n```");
+      expect(line.choices.map(({ label }) => label)).toEqual(["Red", "Blue", "Do not answer"]);
+      await door.choose({ id: "press", message: line.id, choice: line.choices[1]?.id ?? "" });
+      break;
+    }
+    expect(await answer).toMatchObject({ code: 0, out: expect.stringContaining("as you like") as string });
+    const told = model.asks().findLast(({ ask }) => ask.lastUser.includes("BACK "))?.ask.toolResults;
+    expect(told).toEqual([expect.stringContaining('"Which colour?"="Blue"')]);
+    const shown = (await linesOf(rig)).findLast((line) => line.kind === "edit");
+    expect(shown).toMatchObject({
+      choices: [],
+      text: expect.stringMatching(/^claude asked:[^]*Answered by /) as string,
+    });
+  });
+
   test("what the model of each was shown says who spoke: the owner, by chat", async () => {
     const rig = await setUp(["pi"]);
     await chat(rig, "mark my words");

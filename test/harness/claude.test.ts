@@ -295,7 +295,7 @@ describe.skipIf(claudeBin === "")("Claude Code, for real", () => {
     expect(listed).toMatch(/ed\/\S+ .*Bash touch /);
     expect(listed).toMatch(/mos\/\S+ .*Write .*\/work\/no/);
     expect((await rig.fleet("send", "mos", "while it waits")).err).toContain(
-      "accepted and held: a permission question is open in its terminal",
+      "accepted and held: a permission question is open",
     );
     expect((await rig.fleet("interrupt", "mos")).err).toContain("the turn was ended");
     await isIdle(rig);

@@ -16,7 +16,7 @@ import { isAlive } from "./inbox.ts";
 import { lastWord } from "./journal.ts";
 import { paceOf } from "./pace.ts";
 import { paste } from "./paste.ts";
-import { answerPermission, permissions, sweepQuestions } from "./permissions.ts";
+import { answerPermission, askedBehind, permissions, sweepQuestions } from "./permissions.ts";
 import { configOf, keepConversation, readConversation, transcriptOf, type Conversation } from "./place.ts";
 import { beats, hasInbox, inboxOf, instanceOf, lacksInbox, readSession, type Session } from "./registry.ts";
 import { lastEvent, spoolOf, writePlugin } from "./spool.ts";
@@ -156,6 +156,7 @@ export const claude: Harness = {
 
   permissions,
   answer: answerPermission,
+  choose: (desk, permission, answers) => answerPermission(desk, permission, { answers }),
 
   async end(_, pid) {
     signal(pid, "SIGTERM"); // it saves and tidies up (seen: 0.3 s idle, 0.05 s busy, status 143)
@@ -208,6 +209,7 @@ export function evidenceOf(desk: Desk, conversation: Conversation, session: Sess
     session: { pid, startedAt, status, waitingFor, statusUpdatedAt },
     ending: readEnding(transcriptOf(conversation, desk.agent.workdir)),
     event: lastEvent(spoolOf(desk), session.pid),
+    behind: askedBehind(desk, session)[0]?.what,
   };
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 
+import type { Decision, Question } from "../../contract/command.ts";
 import { writeAtomic } from "../../lib/atomic.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { withLock } from "../../lib/lock.ts";
@@ -17,6 +18,12 @@ const aheadMs = 3_000;
 /** How long Claude Code may take to do as it was answered. Seen: 50 ms. */
 const takenMs = 5_000;
 
+/** By this tool it hands in a plan, and leaves its plan mode for the mode that it was in before. */
+const planning = "ExitPlanMode";
+
+/** And by this one it asks for answers. */
+const conversing = "AskUserQuestion";
+
 interface Process {
   pid: number;
   started: string;
@@ -26,6 +33,8 @@ interface Process {
 interface Written {
   claude: Process;
   hook: Process;
+  /** A subagent's, for whom no dialog opens while the hook waits. */
+  background: boolean;
   event: Spooled["event"] & { cwd?: string };
 }
 
@@ -38,27 +47,29 @@ interface Asked extends Written {
   remove: () => void;
 }
 
-/** What the agent waits to be allowed, oldest first; throws where it waits for something that only its terminal can answer. */
+/** What the agent waits to be allowed, oldest first. */
 export async function permissions(desk: Desk): Promise<Permission[]> {
   const session = sessionOf(desk);
-  if (!isAsking(session)) return [];
   // Only a dialog that has just come up is worth waiting for: this is asked again and again.
-  const withinMs = Math.min(appearsMs, Math.max(0, (session.statusUpdatedAt ?? 0) + appearsMs - Date.now()));
-  const found = await until(
-    () => {
-      const open = openQuestions(desk);
-      return open.length > 0 || !isAsking(sessionOf(desk)) ? open : undefined;
-    },
-    { withinMs },
-  );
-  if (found !== undefined) return found.map(permissionOf);
-  throw new FleetError("conflict", `${desk.agent.name} can be answered in its own terminal only.`, {
-    hint: `mosaic fleet attach ${desk.agent.name}`,
-  });
+  const withinMs = Math.min(appearsMs, Math.max(0, (session?.statusUpdatedAt ?? 0) + appearsMs - Date.now()));
+  const isKnown = () => {
+    const now = sessionOf(desk);
+    return !isAsking(now) || dialogQuestion(desk, now) !== undefined ? true : undefined;
+  };
+  const known = await until(isKnown, { withinMs });
+  const open = openQuestions(desk).map(permissionOf);
+  if (known || session === undefined) return open;
+  const { waitingFor: what = "a permission question", statusUpdatedAt: at = Date.now() } = session;
+  return [...open, { id: null, what, cwd: undefined, reason: undefined, at }].toSorted((a, b) => a.at - b.at);
 }
 
-/** Allows it this once, or denies it, and waits until Claude Code did so; the dialog in the terminal closes. */
-export async function answerPermission(desk: Desk, permission: string, decision: "allow" | "deny"): Promise<void> {
+/** What subagents in the background wait to be allowed, which nothing in the registry tells; the oldest first. */
+export function askedBehind(desk: Pick<Desk, "place">, session: Session): Permission[] {
+  return questionsOfSession(desk, session).filter(isWaitingBehind).map(permissionOf);
+}
+
+/** Decides it, and waits until Claude Code took that; the dialog in the terminal closes. What is allowed is so this once. */
+export async function answerPermission(desk: Desk, permission: string, decision: Decision): Promise<void> {
   const { agent, place } = desk;
   const hint = `mosaic fleet explain ${agent.name}`;
   const late = () => new FleetError("conflict", `${agent.name} does not wait for that permission any more.`, { hint });
@@ -67,19 +78,23 @@ export async function answerPermission(desk: Desk, permission: string, decision:
     const asked = openQuestions(desk).find(({ id }) => id === permission);
     if (asked === undefined) throw late();
     const at = Date.now();
-    writeAtomic(asked.answer, `${decision}\n`);
+    writeAtomic(asked.answer, `${wordsOf(asked, decision)}\n`);
     // Again and again: one that comes just before it begins to wait is not waited for.
     const ended = await until(() => (isLiving(asked.hook) ? void signal(asked.hook.pid, "SIGUSR1") : true), {
       withinMs: takenMs,
     });
     const taken = !existsSync(asked.answer);
     rmSync(asked.answer, { force: true });
-    if (ended && !taken) throw late(); // put away in the terminal meanwhile
+    if (ended && !taken) throw late(); // put away, or taken over, in the terminal meanwhile
+    // There is no dialog that would close, and nothing else that Claude Code shows of it.
+    if (ended && asked.background) return;
     const now = await until(
       () => {
-        const since = sessionOf(desk)?.statusUpdatedAt;
+        const session = sessionOf(desk);
+        const since = session?.statusUpdatedAt;
         // Where another dialog comes up behind this one it may go on waiting.
-        return since !== undefined && (since !== before || openQuestions(desk).length > 0) ? { since } : undefined;
+        const isNext = isAsking(session) && dialogQuestion(desk, session) !== undefined;
+        return since !== undefined && (since !== before || isNext) ? { since } : undefined;
       },
       { withinMs: takenMs },
     );
@@ -90,6 +105,41 @@ export async function answerPermission(desk: Desk, permission: string, decision:
   });
 }
 
+/** What Claude Code reads of a hook that decides for it. */
+function wordsOf({ event }: Asked, decision: Decision): string {
+  const { tool_name: tool, tool_input: input = {} } = event;
+  const allowed = (updatedInput?: object) => ({ behavior: "allow", updatedInput });
+  const decided = () => {
+    if (typeof decision === "object") {
+      const answers = questionsIn(input).map(({ text }, at) => [text, decision.answers[at]]);
+      return allowed({ ...input, answers: Object.fromEntries(answers) as object });
+    }
+    // A plan that is allowed without being repeated stays unanswered in the terminal.
+    if (decision === "allow") return allowed(tool === planning ? input : undefined);
+    const did = tool === conversing ? "answer" : "allow it";
+    return { behavior: "deny", message: `A person was asked and did not ${did}.` };
+  };
+  return JSON.stringify({ hookSpecificOutput: { hookEventName: "PermissionRequest", decision: decided() } });
+}
+
+/** Empty where it is not what Claude Code asks with today. */
+function questionsIn({ questions }: Record<string, unknown>): Question[] {
+  const text = (value: unknown) => (typeof value === "string" ? value : "");
+  return records(questions).map(({ question, options, multiSelect }) => ({
+    text: text(question),
+    options: records(options).map(({ label, description }) => ({
+      label: text(label),
+      about: text(description) || null,
+    })),
+    several: multiSelect === true,
+  }));
+}
+
+const records = (value: unknown): Record<string, unknown>[] =>
+  Array.isArray(value)
+    ? value.filter((one): one is Record<string, unknown> => typeof one === "object" && one !== null)
+    : [];
+
 /** What earlier processes of this agent have left: files, and a hook that outlived a killed Claude Code. */
 export function sweepQuestions(desk: Pick<Desk, "place">): void {
   for (const { claude, hook, remove } of allQuestions(desk)) {
@@ -99,29 +149,44 @@ export function sweepQuestions(desk: Pick<Desk, "place">): void {
   }
 }
 
+/** `input needed` is how it calls a question back; other dialogs (its settings, a choice of model) have names of their own. */
 const isAsking = (session: Session | undefined): session is Session =>
-  session?.status === "waiting" && session.waitingFor?.includes("permission") === true;
+  session?.status === "waiting" &&
+  (session.waitingFor === "input needed" || session.waitingFor?.includes("permission") === true);
 
 function sessionOf({ place }: Desk): Session | undefined {
   const config = readConversation(place.session)?.config;
   return config === undefined ? undefined : readSession(config, place);
 }
 
+/** Whatever can be answered now, oldest first. */
+function openQuestions(desk: Desk): Asked[] {
+  sweepQuestions(desk);
+  const session = sessionOf(desk);
+  if (session === undefined) return [];
+  const dialog = isAsking(session) ? dialogQuestion(desk, session) : undefined;
+  return questionsOfSession(desk, session).filter((one) => isWaitingBehind(one) || one.id === dialog?.id);
+}
+
 /**
  * The question that its open dialog asks. Hooks of questions that the terminal has answered may live on for some seconds:
  * theirs are older than the dialog, or than another question.
  */
-function openQuestions(desk: Desk): Asked[] {
-  sweepQuestions(desk);
-  const session = sessionOf(desk);
-  if (!isAsking(session)) return [];
-  const newest = allQuestions(desk)
-    .filter(({ claude }) => claude.pid === session.pid && claude.started === session.procStart)
-    .toSorted((a, b) => a.at - b.at)
-    .at(-1);
-  if (newest === undefined || newest.at < (session.statusUpdatedAt ?? 0) - aheadMs) return [];
-  return existsSync(newest.answer) ? [] : [newest];
+function dialogQuestion(desk: Desk, session: Session): Asked | undefined {
+  const newest = questionsOfSession(desk, session).findLast(({ background }) => !background);
+  if (newest === undefined || newest.at < (session.statusUpdatedAt ?? 0) - aheadMs) return undefined;
+  return isLiving(newest.hook) && !existsSync(newest.answer) ? newest : undefined;
 }
+
+/** As long as its hook waits its Claude Code waits for that. */
+const isWaitingBehind = ({ background, hook, answer }: Asked): boolean =>
+  background && isLiving(hook) && !existsSync(answer);
+
+/** Oldest first. */
+const questionsOfSession = (desk: Pick<Desk, "place">, session: Session): Asked[] =>
+  allQuestions(desk)
+    .filter(({ claude }) => claude.pid === session.pid && claude.started === session.procStart)
+    .toSorted((a, b) => a.at - b.at);
 
 function allQuestions(desk: Pick<Desk, "place">): Asked[] {
   const folder = questionsOf(desk);
@@ -136,18 +201,28 @@ function allQuestions(desk: Pick<Desk, "place">): Asked[] {
     if (id === undefined) return [];
     const [file, answer] = [`${folder}/${name}`, `${folder}/${id}.answer`];
     try {
-      const { claude, hook, event } = JSON.parse(readFileSync(file, "utf8")) as Written;
+      const written = JSON.parse(readFileSync(file, "utf8")) as Written;
       const remove = () => [file, answer].forEach((path) => rmSync(path, { force: true }));
-      return [{ id, at: statSync(file).mtimeMs, claude, hook, event, answer, remove }];
+      return [{ id, at: statSync(file).mtimeMs, ...written, answer, remove }];
     } catch {
       return []; // answered just now
     }
   });
 }
 
-function permissionOf({ id, at, event }: Asked): Permission {
+function permissionOf({ id, at: since, event }: Asked): Permission & { id: string } {
   const { tool_name: tool = "a tool", tool_input: input = {}, cwd } = event;
+  const at = Math.round(since);
   const text = (key: string) => (typeof input[key] === "string" ? input[key] : undefined);
+  const questions = tool === conversing ? questionsIn(input) : [];
+  if (questions.length > 0) {
+    const what = questions.map((one) => one.text).join(" ");
+    return { id, what, cwd, reason: undefined, at, questions };
+  }
+  if (tool === planning) {
+    const reason = "a plan to approve; it then leaves plan mode";
+    return { id, what: `${tool} ${text("plan") ?? ""}`.trim(), cwd, reason, at };
+  }
   const on = text("command") ?? text("file_path") ?? text("notebook_path") ?? text("url") ?? JSON.stringify(input);
-  return { id, what: `${tool} ${on}`, cwd, reason: text("description"), at: Math.round(at) };
+  return { id, what: `${tool} ${on}`, cwd, reason: text("description"), at };
 }

@@ -10,7 +10,9 @@ import type { Desk } from "../harness.ts";
 import { eventsFrom, lastEvent, sizeOf, spoolOf, writePlugin } from "./spool.ts";
 
 function plugin() {
-  const desk = { place: { dir: join(scratchFolder("spool"), "it's") } as AgentPlace } as Desk;
+  const dir = join(scratchFolder("spool"), "it's");
+  const place = { dir, terminal: join(dir, "co.tmux") } as AgentPlace;
+  const desk = { agent: { name: "co" }, place } as Desk;
   const folder = writePlugin(desk, "/nonexistent");
   const hooks = JSON.parse(readFileSync(join(folder, "hooks/hooks.json"), "utf8")) as {
     hooks: Record<string, { hooks: [{ command: string }] }[]>;

@@ -4,7 +4,7 @@ import { writeAtomic } from "../../lib/atomic.ts";
 import { makeFolder } from "../../lib/folder.ts";
 import { quote } from "../../lib/quote.ts";
 import type { Desk } from "../harness.ts";
-import { askedForS, permissionScript, questionsOf } from "./permission-hook.ts";
+import { askedForS, permissionScript } from "./permission-hook.ts";
 
 /**
  * What Claude Code tells us at the moment it happens. Not the tools: their hooks would run twice for every call and
@@ -52,7 +52,7 @@ export function writePlugin(desk: Desk, config: string): string {
   ];
   const spooling = spoolScript(spoolOf(desk));
   writeAtomic(spool, `${spooling}exit 0\n`, { mode: 0o700, durable: false });
-  writeAtomic(permission, permissionScript(spooling, questionsOf(desk), config), { mode: 0o700, durable: false });
+  writeAtomic(permission, permissionScript(spooling, desk, config), { mode: 0o700, durable: false });
   writeJson(`${folder}/.claude-plugin/plugin.json`, {
     name: "mosaic",
     version: "1.0.0",

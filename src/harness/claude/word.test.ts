@@ -13,7 +13,9 @@ const evidence = (parts: {
   session?: Partial<Evidence["session"]>;
   ending?: Evidence["ending"];
   event?: Spooled["event"];
+  behind?: string;
 }): Evidence => ({
+  behind: parts.behind,
   session: {
     pid: 7,
     startedAt: 1_000,
@@ -70,6 +72,15 @@ describe("the registry decides", () => {
       state: "waiting-input",
       why: "dialog open",
     });
+    // A subagent in the background asks: Claude Code is busy for all that it says, and may have a dialog of its own.
+    for (const status of ["busy", "idle"])
+      expect(wordOf(evidence({ session: { status }, behind: "Bash one\ntwo" }), 3_000)).toEqual({
+        state: "waiting-permission",
+        why: "a subagent asks: Bash one two",
+      });
+    expect(wordOf(evidence({ session: waiting, event: asks, behind: "Bash two" }), 3_000).why).toBe(
+      "permission prompt",
+    );
   });
 });
 

@@ -9,6 +9,8 @@ export interface Evidence {
   ending: Ending;
   /** The newest event of this process. */
   event: Spooled | undefined;
+  /** What a subagent in the background waits to be allowed: no dialog is open for it, and the registry does not tell. */
+  behind?: string | undefined;
 }
 
 /**
@@ -16,10 +18,12 @@ export interface Evidence {
  * interruption too; the transcript says how the last turn went; the spool only what the other two leave open.
  */
 export function wordOf(
-  { session, ending, event }: Evidence,
+  { session, ending, event, behind }: Evidence,
   now: number,
 ): { state: AgentState; why?: string; until?: number } {
   const last = event?.event;
+  if (behind !== undefined && (session.status === "busy" || session.status === "idle"))
+    return { state: "waiting-permission", why: oneLine(`a subagent asks: ${behind}`) };
   switch (session.status) {
     case "busy":
       if (last?.hook_event_name === "PreCompact") return { state: "working", why: "compacting the conversation" };
@@ -29,7 +33,9 @@ export function wordOf(
     case "waiting": {
       const { waitingFor } = session;
       const state = waitingFor?.includes("permission") ? "waiting-permission" : "waiting-input";
-      const asked = last?.hook_event_name === "PermissionRequest" ? askedIn(last) : undefined;
+      // Where several ask, the newest event need not be this dialog's.
+      const isOne = last?.hook_event_name === "PermissionRequest" && behind === undefined;
+      const asked = isOne ? askedIn(last) : undefined;
       const why = [waitingFor, asked].filter((part) => part !== undefined).join(": ");
       return { state, ...(why !== "" && { why }) };
     }
