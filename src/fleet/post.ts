@@ -12,7 +12,7 @@ import type { World } from "./world.ts";
 /** States in which a message is kept back on purpose, and what is said of it. What is not named here takes messages. */
 const holding: Partial<Record<AgentState, string>> = {
   "waiting-permission": "a permission question is open",
-  "waiting-input": "a question is open in its terminal",
+  "waiting-input": "a question is open",
   limited: "its provider's limit is reached",
   "auth-failed": "it is not logged in at its provider",
   draining: "it is ending",

@@ -199,7 +199,7 @@ describe("the gate", () => {
   test("what would disturb holds a message, and says so; what takes messages gets it", async () => {
     for (const state of ["idle", "working"]) expect([state, await brought({ state })]).toEqual([state, "delivered"]);
     expect(await brought({ state: "waiting-permission" })).toBe("held: a permission question is open");
-    expect(await brought({ state: "waiting-input" })).toBe("held: a question is open in its terminal");
+    expect(await brought({ state: "waiting-input" })).toBe("held: a question is open");
     expect(await brought({ state: "draining" })).toBe("held: it is ending");
     expect(await brought({ state: "starting" })).toMatch(/^queued: it is starting/);
   });
