@@ -15,6 +15,7 @@ import type { Fault } from "./faults.ts";
 export const quick: Pace = {
   beatMs: 60,
   deadMs: 2_000,
+  guildMs: 200,
   requestMs: 2_000,
   baseMs: 20,
   capMs: 150,
