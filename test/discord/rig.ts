@@ -87,7 +87,8 @@ export function listenTo(
 /** The mark that a reaction stands for, where it is one. */
 export const picturedMark = (picture: string): Mark[] => [pictures[picture] ?? []].flat();
 const pictures: Record<string, Mark> = { "👀": "heard", "✅": "done", "⚠️": "failed" };
-const faults: Partial<Record<string, Partial<Fault>>> = {
+/** What goes wrong with requests, by the suite's names. */
+export const faults: Partial<Record<string, Partial<Fault>>> = {
   limited: { kind: "limit", retryAfter: { body: 0.05, header: 0.01, reset: 0.02 } },
   broken: { kind: "status", status: 503 },
   reset: { kind: "reset" },
