@@ -130,13 +130,25 @@ export function durabilitySuite(kind: string, rigOf: () => Promise<Rig>, lacks: 
       await heard("a", "b", "c", "d");
     });
 
-    needs("disorder", "lost-session")("what comes late is not taken for old, also after a kill", async () => {
+    needs("disorder")("what comes late is not taken for old", async () => {
       const { rig, listen, texts } = await setUp();
-      const first = listen();
-      await first.isUp();
+      await listen().isUp();
       await rig.trouble("disorder", 3);
       for (const words of ["a", "b", "c"]) await rig.say("owner", words);
       await expect.poll(() => texts().toSorted(), soon).toEqual(["a", "b", "c"]);
+    });
+
+    // Without a resumption the very first admission is of what is fetched, and not of what comes the wrong way round.
+    needs(
+      "disorder",
+      "lost-session",
+      "resumption",
+    )("nor is it after a kill", async () => {
+      const { rig, listen, texts } = await setUp();
+      const first = listen();
+      await first.isUp();
+      await rig.say("owner", "c");
+      await expect.poll(() => texts(), soon).toEqual(["c"]);
       await first.stop();
       // Of two that come the wrong way round it dies after the first.
       const dying = listen({ atAdmission: 1, isStored: true });
@@ -147,7 +159,7 @@ export function durabilitySuite(kind: string, rigOf: () => Promise<Rig>, lacks: 
       await dying.stop();
       await rig.trouble("lost-session");
       listen();
-      await expect.poll(() => texts().toSorted(), soon).toEqual(["a", "b", "c", "d", "e"]);
+      await expect.poll(() => texts().toSorted(), soon).toEqual(["c", "d", "e"]);
     });
 
     needs("liveness")("health says when it last lived", async () => {

@@ -73,7 +73,29 @@ export function hearingSuite(kind: string, rigOf: () => Promise<Rig>, lacks: Lac
       expect(store.handedOn[0]).toMatchObject({ isDirect: true, chat: await rig.directChat("owner") });
     });
 
-    needs("threads")("a thread belongs to its channel, live and when it is fetched", async () => {
+    needs("threads")("a thread belongs to its channel", async () => {
+      const { rig, store, listen, heard } = await setUp();
+      const thread = await rig.newThread();
+      await listen().isUp();
+      await rig.say("owner", "below", { thread });
+      await rig.say("owner", "above");
+      await heard("below", "above");
+      expect(store.handedOn.map((row) => [row.chat, row.thread])).toEqual([
+        [rig.chat, thread],
+        [rig.chat, undefined],
+      ]);
+    });
+
+    needs("threads", "new-threads")("also a thread that is begun while we listen", async () => {
+      const { rig, store, listen, heard } = await setUp();
+      await listen().isUp();
+      const thread = await rig.newThread();
+      await rig.say("owner", "below", { thread });
+      await heard("below");
+      expect(store.handedOn.map((row) => [row.chat, row.thread])).toEqual([[rig.chat, thread]]);
+    });
+
+    needs("threads", "missed-threads")("what was said in a thread while we were away is fetched", async () => {
       const { rig, store, listen, heard } = await setUp();
       const thread = await rig.newThread();
       const first = listen();

@@ -22,9 +22,13 @@ export function speakingSuite(kind: string, rigOf: () => Promise<Rig>, lacks: La
       const shown = (await rig.shown()).find((one) => one.isOurs);
       expect(sent).toEqual({ kind: "sent", ids: [shown?.id] });
       expect(shown).toMatchObject({ text: words, replyTo: question });
-      expect(await send(connector, text("no such question", { replyTo: "1234567890123456789" }))).toMatchObject({
-        kind: "sent",
-      });
+    });
+
+    needs("orphans")("an answer to what is gone is said all the same", async () => {
+      const { rig, send, text } = await setUp();
+      const out = text("no such question", { replyTo: "1234567890123456789" });
+      expect(await send(rig.open(), out)).toMatchObject({ kind: "sent" });
+      expect((await rig.shown()).map((shown) => shown.text)).toEqual(["no such question"]);
     });
 
     test("the same key twice is one message", async () => {
@@ -156,14 +160,14 @@ export function speakingSuite(kind: string, rigOf: () => Promise<Rig>, lacks: La
           key: `${rig.chat} ${size}`,
           chat: rig.chat,
           path: join(folder, "report"),
-          name: "a report.txt",
+          name: "report.txt",
           text: "see",
         } as const;
       };
       expect(await send(connector, file(10))).toMatchObject({ kind: "sent" });
       expect(await send(connector, file(10))).toMatchObject({ kind: "sent" });
       expect((await rig.shown()).map((one) => [one.text, one.files])).toEqual([
-        ["see", [{ name: "a report.txt", content: "x".repeat(10) }]],
+        ["see", [{ name: "report.txt", content: "x".repeat(10) }]],
       ]);
       expect(await send(connector, file(connector.capabilities.maxFile + 1))).toMatchObject({ kind: "never" });
       expect(await send(connector, { ...file(10), key: "g", path: join(folder, "none") })).toMatchObject({
@@ -171,34 +175,51 @@ export function speakingSuite(kind: string, rigOf: () => Promise<Rig>, lacks: La
       });
     });
 
-    needs("choices")(
-      "choices are offered, one is taken, and only then is the person told; a stranger is told nothing",
+    const choices = Array.from(
+      { length: 7 },
+      (_, at) => ({ id: `choice ${at}`, label: `No ${at}`, style: at === 0 ? "ok" : "plain" }) as const,
+    );
+
+    needs("choices")("choices are offered, and each press is one; a stranger's is none", async () => {
+      const { rig, store, listen, send, text } = await setUp();
+      const one = listen();
+      await one.isUp();
+      const sent = await send(one.connector, text("May I?", { choices }));
+      const message = sent.kind === "sent" ? (sent.ids[0] ?? "") : "";
+      expect((await rig.shown()).at(-1)?.choices).toEqual(choices.map((choice) => choice.id));
+      await rig.press("stranger", message, "choice 1");
+      const pressed = () => store.handedOn.map((row) => [row.kind, row.id, row.choice]);
+      for (const [at, choice] of ["choice 6", "choice 6", "choice 0"].entries()) {
+        await rig.press("owner", message, choice);
+        await expect.poll(() => pressed().slice(at), soon).toEqual([["press", message, choice]]);
+      }
+      if (one.connector.capabilities.edit) {
+        await send(one.connector, { kind: "edit", key: "e", chat: rig.chat, message, text: "Allowed." });
+        expect((await rig.shown()).at(-1)?.choices).toEqual([]);
+      }
+    });
+
+    needs("choices", "acknowledged")(
+      "once a press is stored the person is told, and a stranger is told nothing",
       async () => {
-        const { rig, store, listen, send, text } = await setUp();
+        const { rig, listen, send, text } = await setUp();
         const one = listen();
         await one.isUp();
-        const choices = Array.from(
-          { length: 7 },
-          (_, at) => ({ id: `choice ${at}`, label: `No ${at}`, style: at === 0 ? "ok" : "plain" }) as const,
-        );
         const sent = await send(one.connector, text("May I?", { choices }));
         const message = sent.kind === "sent" ? (sent.ids[0] ?? "") : "";
-        expect((await rig.shown()).at(-1)?.choices).toEqual(choices.map((choice) => choice.id));
         const strange = await rig.press("stranger", message, "choice 1");
         const told = await rig.press("owner", message, "choice 6");
         await expect.poll(told, soon).toBe(true);
         expect(await strange()).toBe(false);
-        expect(store.handedOn.map((row) => [row.kind, row.id, row.choice])).toEqual([["press", message, "choice 6"]]);
-        await rig.press("owner", message, "choice 6");
-        await expect.poll(() => store.handedOn.length, soon).toBe(2);
-        if (one.connector.capabilities.edit) {
-          await send(one.connector, { kind: "edit", key: "e", chat: rig.chat, message, text: "Allowed." });
-          expect((await rig.shown()).at(-1)?.choices).toEqual([]);
-        }
       },
     );
 
-    needs("choices", "echo")("a press that could not be stored is not acknowledged, and comes again", async () => {
+    needs(
+      "choices",
+      "acknowledged",
+      "echo",
+      "resumption",
+    )("a press that could not be stored is not acknowledged, and comes again", async () => {
       const { rig, store, listen, send, text } = await setUp();
       const dying = listen({ atAdmission: 2, isStored: false });
       await dying.isUp();

@@ -69,10 +69,29 @@ export interface Rig {
   mend(what: "outage" | "half-open"): Promise<void>;
 }
 
-/** What this platform does not have or this server cannot do, and why. */
+/**
+ * What this platform does not have or this server cannot do, and why. `new-threads`: tells a connection of what is said in
+ * threads that are younger than it. `missed-threads`: says which threads there are.
+ * `orphans`: takes an answer to a message that is gone. `resumption`: sends what a connection missed to the next.
+ * `acknowledged`: shows people that we have their press.
+ */
 export type Lacks = Partial<
   Record<
-    Trouble | "threads" | "choices" | "direct" | "files" | "changes" | "strangers" | "echo" | "absence" | "liveness",
+    | Trouble
+    | "threads"
+    | "new-threads"
+    | "missed-threads"
+    | "choices"
+    | "direct"
+    | "files"
+    | "changes"
+    | "strangers"
+    | "echo"
+    | "absence"
+    | "liveness"
+    | "orphans"
+    | "resumption"
+    | "acknowledged",
     string
   >
 >;
@@ -140,7 +159,8 @@ export async function setUpRig(rigOf: () => Promise<Rig>) {
         "health is told at its changes alone",
       ).toEqual([]);
     });
-    const isUp = () => expect.poll(() => healths.at(-1)?.state, soon).toBe("up");
+    const isUp = () =>
+      expect.poll(() => [healths.at(-1)?.state, healths.at(-1)?.detail], soon).toEqual(["up", undefined]);
     return { ...process, connector, healths, ended, stop, isUp };
   }
 

@@ -14,6 +14,8 @@ interface Session {
   id: string;
   log: Dispatch[];
   hearsContent: boolean;
+  /** Whether it is told what happens on the server; before that nothing of it is kept either. */
+  hearsGuild: boolean;
   socket: WebSocket | undefined;
 }
 const contentIntent = 1 << 15;
@@ -45,6 +47,8 @@ export interface GatewayMood {
   isFrozen: boolean;
   /** Where sessions are to be resumed, where that is another address. */
   resumeUrl: string | undefined;
+  /** So long after READY the server is available to a session. */
+  guildAfterMs: number;
   /** So long after it was done a request is answered. */
   answerAfterMs: number;
   /** Whether the bot was invited to the other server as well. */
@@ -91,7 +95,9 @@ export function createGateway(world: () => World, url: () => string, mood: Gatew
       for (const event of late) emit(event.name, event.data);
       return;
     }
-    for (const session of sessions.values()) dispatch(session, name, data);
+    for (const session of sessions.values()) {
+      if (session.hearsGuild || data["guild_id"] === undefined) dispatch(session, name, data);
+    }
   }
 
   function identify(socket: WebSocket, data: { token?: string; intents?: number }): Session | undefined {
@@ -100,7 +106,7 @@ export function createGateway(world: () => World, url: () => string, mood: Gatew
     const asksContent = ((data.intents ?? 0) & contentIntent) !== 0;
     if (asksContent && !mood.contentAllowed) return refuse(() => socket.close(4014, "Disallowed intent(s)."));
     if (mood.identifiesLeft-- <= 0) return refuse(() => write(socket, { op: 9, d: false }));
-    const session: Session = { id: randomUUID(), log: [], hearsContent: asksContent, socket };
+    const session: Session = { id: randomUUID(), log: [], hearsContent: asksContent, hearsGuild: false, socket };
     sessions.set(session.id, session);
     const { guild, bot } = world();
     dispatch(session, "READY", {
@@ -111,7 +117,12 @@ export function createGateway(world: () => World, url: () => string, mood: Gatew
       resume_gateway_url: mood.resumeUrl ?? url(),
       application: { id: bot.id },
     });
-    dispatch(session, "GUILD_CREATE", { id: guild, name: "double", roles: world().roles, threads: [] });
+    const arrive = () => {
+      session.hearsGuild = true;
+      dispatch(session, "GUILD_CREATE", { id: guild, name: "double", roles: world().roles, threads: [] });
+    };
+    if (mood.guildAfterMs > 0) setTimeout(arrive, mood.guildAfterMs);
+    else arrive();
     return session;
   }
 

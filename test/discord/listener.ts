@@ -18,7 +18,16 @@ const { values } = parseArgs({
 });
 const { database = "", wiring: wired = "", token = "", sent = "" } = values;
 const wiring = JSON.parse(wired) as Wiring;
-const quick = { beatMs: 60, deadMs: 2_000, requestMs: 2_000, baseMs: 20, capMs: 150, redialMs: 150, steadyMs: 60_000 };
+const quick = {
+  beatMs: 60,
+  deadMs: 2_000,
+  guildMs: 200,
+  requestMs: 2_000,
+  baseMs: 20,
+  capMs: 150,
+  redialMs: 150,
+  steadyMs: 60_000,
+};
 const connector = openDiscord(wiring, token, quick);
 const ledger = openLedger(database);
 const never = new AbortController().signal;

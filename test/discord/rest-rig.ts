@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 
 import { openDiscord } from "../../src/connector/discord/discord.ts";
 import type { By, Lacks, Rig, Shown, Where } from "../../src/connector/suite-rig.ts";
 import type { Wiring } from "../../src/contract/connector.ts";
-import { picturedMark, quick } from "./rig.ts";
+import { standBetween } from "./between.ts";
+import { personOnline } from "./person.ts";
+import { faults, picturedMark, quick } from "./rig.ts";
 import type { Message } from "./world.ts";
 
 /** A server that speaks Discord's API, with a bot on it and two people, of whom the owner may make channels. */
@@ -16,31 +18,22 @@ export interface Server {
   guild: string;
   owner: { id: string; token: string };
   stranger: { id: string; token: string };
+  /** The bot's application, where people press buttons over REST too, as their clients do. */
+  application?: string;
   /** What that server is known not to do, and why. */
   lacks?: Lacks;
 }
 
-const ours = "only our own double can be made to";
-/** Of what goes wrong nothing can be asked of somebody else's server. */
-export const lacksOf = (server: Pick<Server, "lacks">): Lacks => ({
-  outage: ours,
-  "half-open": ours,
-  "lost-session": ours,
-  cut: ours,
-  duplicates: ours,
-  disorder: ours,
-  limited: ours,
-  broken: ours,
-  reset: ours,
-  garbled: ours,
-  "reset-after": ours,
-  revoked: ours,
-  choices: "people press in their own clients",
+/** What cannot be asked of that server. */
+export const lacksOf = (server: Pick<Server, "lacks" | "application">): Lacks => ({
+  ...(server.application === undefined && { choices: "people press in their own clients" }),
   ...server.lacks,
 });
 
 /** People who speak over REST, as their clients do: for any server that speaks Discord's API. Each rig has a channel of its own. */
-export async function restRig(server: Server): Promise<Rig> {
+export async function restRig(server: Server) {
+  const between = await standBetween(server.api);
+  onTestFinished(async () => between.down().catch(() => {}));
   async function as<T>(by: By, method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(`${server.api}/v10${path}`, {
       method,
@@ -64,22 +57,37 @@ export async function restRig(server: Server): Promise<Rig> {
     account: "far",
     platform: "discord",
     agent: undefined,
-    url: server.api,
+    url: between.api,
     guild: server.guild,
     channels: [chat],
     owners: [server.owner.id],
     users: [],
     mention: false,
   };
-  const cannot = async (): Promise<never> => {
-    throw new Error(`This cannot be done here: ${ours}.`);
-  };
-  return {
+  async function press(by: By, message: string, choice: string): Promise<() => Promise<boolean>> {
+    const { url } = await as<{ url: string }>(by, "GET", "/gateway");
+    const person = await personOnline(url, server[by].token);
+    onTestFinished(person.end);
+    const nonce = randomBytes(8).toString("hex");
+    await as(by, "POST", "/interactions", {
+      type: 3,
+      nonce,
+      application_id: server.application,
+      guild_id: server.guild,
+      channel_id: chat,
+      message_id: message,
+      message_flags: 0,
+      session_id: nonce,
+      data: { component_type: 2, custom_id: choice },
+    });
+    return async () => person.told.some((one) => one.name === "INTERACTION_SUCCESS" && one.data["nonce"] === nonce);
+  }
+  const rig: Rig = {
     token: server.token,
     chat,
     owner: server.owner.id,
     // Somebody else's server may take its time.
-    open: () => openDiscord(wiring, server.token, { ...quick, deadMs: 15_000, requestMs: 10_000 }),
+    open: () => openDiscord(wiring, server.token, { ...quick, beatMs: 500, deadMs: 5_000, requestMs: 5_000 }),
     say: async (by, content, where) =>
       idOf(by, `/channels/${await channelOf(where, by)}/messages`, {
         content,
@@ -87,7 +95,7 @@ export async function restRig(server: Server): Promise<Rig> {
       }),
     edit: (id, content) => as("owner", "PATCH", `/channels/${chat}/messages/${id}`, { content }),
     remove: (id) => as("owner", "DELETE", `/channels/${chat}/messages/${id}`),
-    press: cannot,
+    press,
     newThread: () => idOf("owner", `/channels/${chat}/threads`, { name: "thread", type: 11 }),
     directChat,
     typed: async () => undefined,
@@ -112,7 +120,21 @@ export async function restRig(server: Server): Promise<Rig> {
         })),
       );
     },
-    trouble: cannot,
-    mend: cannot,
+    trouble: async (what, times = 1) => {
+      const fault = faults[what];
+      if (fault !== undefined) between.fault({ kind: "status", ...fault, times });
+      else if (what === "outage") await between.down();
+      else if (what === "half-open") between.mood.isFrozen = true;
+      else if (what === "lost-session") between.mood.refusesResume = true;
+      else if (what === "cut") between.cut();
+      else if (what === "duplicates") between.mood.duplicate = times;
+      else if (what === "disorder") between.mood.shuffle = times;
+      else {
+        between.mood.isRevoked = true;
+        between.cut(4004);
+      }
+    },
+    mend: async (what) => (what === "outage" ? between.up() : between.thaw()),
   };
+  return { ...rig, wiring, as };
 }

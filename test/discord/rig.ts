@@ -15,6 +15,7 @@ import type { Fault } from "./faults.ts";
 export const quick: Pace = {
   beatMs: 60,
   deadMs: 2_000,
+  guildMs: 200,
   requestMs: 2_000,
   baseMs: 20,
   capMs: 150,
@@ -92,7 +93,8 @@ export function listenTo(
 /** The mark that a reaction stands for, where it is one. */
 export const picturedMark = (picture: string): Mark[] => [pictures[picture] ?? []].flat();
 const pictures: Record<string, Mark> = { "👀": "heard", "✅": "done", "⚠️": "failed" };
-const faults: Partial<Record<string, Partial<Fault>>> = {
+/** What goes wrong with requests, by the suite's names. */
+export const faults: Partial<Record<string, Partial<Fault>>> = {
   limited: { kind: "limit", retryAfter: { body: 0.05, header: 0.01, reset: 0.02 } },
   broken: { kind: "status", status: 503 },
   reset: { kind: "reset" },

@@ -7,6 +7,8 @@ export interface Pace {
   beatMs: number;
   /** Without any proof of life for so long, a connection is dead. */
   deadMs: number;
+  /** So long a server that is said to come is waited for before what was missed is fetched; where it comes later, again then. */
+  guildMs: number;
   /** Within so long a request must be answered. */
   requestMs: number;
   baseMs: number;
@@ -20,6 +22,7 @@ export interface Pace {
 export const usualPace: Pace = {
   beatMs: 10_000,
   deadMs: 25_000,
+  guildMs: 5_000,
   requestMs: 20_000,
   baseMs: 1_000,
   capMs: 60_000,

@@ -1,3 +1,4 @@
+import { pause } from "../../lib/wait.ts";
 import type { Inbound, Verdict } from "../connector.ts";
 import type { Listening } from "./account.ts";
 import { backfill, readablePlaces } from "./backfill.ts";
@@ -23,6 +24,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   let current: Session | undefined = progress?.session;
   let newest = BigInt(progress?.since ?? "0");
   let behind = false;
+  /** What is being fetched may have been read too early. */
+  let fetchAgain = false;
   let isUnsaved = false;
   let fetching: Promise<void> = Promise.resolve();
   /** Chats whose order is known, so that what comes in is handed on. */
@@ -81,14 +84,16 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
 
   /** Fetches what was missed; live events are kept meanwhile and wait for it. */
   async function catchUp(us: Us, ask: Patient): Promise<void> {
+    fetchAgain = false;
     const { places, unreadable, unlisted } = await readablePlaces(wiring, chats(), ask);
-    if (unlisted !== undefined) at.log("discord-unreadable", unlisted);
     for (const place of places) {
       if (progress === undefined) return;
       const after = fetchAfter(progress, place.thread ?? place.chat);
       const why = await backfill(place, after, { us, ask, keep });
       if (why !== undefined) unreadable.push(why);
     }
+    if (fetchAgain) return catchUp(us, ask);
+    if (unlisted !== undefined) at.log("discord-unreadable", unlisted);
     behind = false;
     keep([], current?.sequence);
     for (const chat of new Set([...chats(), ...held])) release(chat);
@@ -114,7 +119,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   }
 
   /** Takes one connection's events, in their order. */
-  function taker(us: Us, ask: Patient, fail: (error: unknown) => void) {
+  function taker(us: Us, ask: Patient, until: AbortSignal, fail: (error: unknown) => void) {
+    const available = new AbortController();
     const placeOf = placesOf(wiring, async (id) => {
       const answer = await ask({ method: "GET", path: `/channels/${id}` });
       return answer.kind === "ok" ? (answer.body as RawChannel) : undefined;
@@ -134,12 +140,15 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
       }
     }
 
-    function settle(isResumed: boolean): void {
+    function settle(isResumed: boolean, isGuildToCome = false): void {
       behind ||= !isResumed;
       if (behind) {
         holdAll();
         keep([]);
-        fetching = catchUp(us, ask).catch(fail);
+        const guild = isGuildToCome
+          ? pause(at.pace.guildMs, AbortSignal.any([until, available.signal]))
+          : Promise.resolve();
+        fetching = guild.then(async () => catchUp(us, ask)).catch(fail);
         return;
       }
       for (const chat of chats()) release(chat);
@@ -148,16 +157,30 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
 
     return async ({ name, sequence, data }: Event): Promise<void> => {
       if (name === "READY") {
-        const { session_id: id, resume_gateway_url: url } = data as {
+        const {
+          session_id: id,
+          resume_gateway_url: url,
+          guilds = [],
+        } = data as {
           session_id?: string;
           resume_gateway_url?: string;
+          guilds?: { id?: string; unavailable?: boolean }[];
         };
         if (id === undefined || url === undefined) throw new Error("Discord names no session.");
         current = { id, url, sequence };
-        settle(false);
+        // Until then nothing of it is told, and what is said meanwhile must be fetched after that.
+        settle(
+          false,
+          guilds.some((guild) => guild.id === wiring.guild && guild.unavailable === true),
+        );
         return;
       }
       if (name === "RESUMED") settle(true);
+      if (name === "GUILD_CREATE" && (data as { id?: string }).id === wiring.guild) {
+        available.abort();
+        if (behind) fetchAgain = true;
+        else settle(false);
+      }
       const rows = await rowsOf(name, data);
       if (rows.length > 0) {
         const [verdict] = keep(rows, sequence);

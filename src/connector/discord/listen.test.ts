@@ -317,3 +317,14 @@ test("where it is not told which threads there are, a line of the log says what 
   await double.post("owner", ids.general, { text: "heard all the same" });
   await one.heard("heard all the same");
 });
+
+test("what was said before the server is available to us is fetched once it is", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  await double.behave({ guildAfterMs: 600 });
+  const one = listenTo(wiring, ids.token);
+  await one.is("up");
+  await double.post("owner", ids.general, { text: "nobody is told of it" });
+  await one.heard("nobody is told of it");
+  await double.post("owner", ids.general, { text: "live" });
+  await one.heard("nobody is told of it", "live");
+});

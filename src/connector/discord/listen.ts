@@ -120,7 +120,7 @@ export async function listen(at: Listening): Promise<void> {
       }
     };
     try {
-      const take = hears.taker(us, ask, fail);
+      const take = hears.taker(us, ask, until, fail);
       const ending = await converse({
         url,
         token: at.token,
