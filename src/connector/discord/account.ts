@@ -1,9 +1,10 @@
 import type { Wiring } from "../../contract/connector.ts";
 import type { Surroundings } from "../connector.ts";
+import type { Waits } from "../keep-connected.ts";
 import type { Rest } from "./rest.ts";
 
 /** How fast it beats, gives up and tries again, in ms. */
-export interface Pace {
+export interface Pace extends Waits {
   beatMs: number;
   /** Without any proof of life for so long, a connection is dead. */
   deadMs: number;
@@ -11,12 +12,6 @@ export interface Pace {
   guildMs: number;
   /** Within so long a request must be answered. */
   requestMs: number;
-  baseMs: number;
-  capMs: number;
-  /** The longest wait where nobody answered: such a try costs nobody a session, and a person waits for the end of the outage. */
-  redialMs: number;
-  /** A connection that lasted so long was a good one: the waits begin anew. */
-  steadyMs: number;
 }
 
 export const usualPace: Pace = {
