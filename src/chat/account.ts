@@ -61,9 +61,14 @@ export function connect(parts: ConnectParts): Connected {
     bells.send.ring();
   };
   let health: Health = { state: "connecting", since: now(), aliveAt: undefined };
+  let upAt = 0;
   const tell = (next: Health) => {
     if (next.state !== health.state)
       parts.log(`connector-${next.state}`, next.detail === undefined ? name : `${name}: ${next.detail}`);
+    if (next.state === "up" && health.state !== "up") {
+      upAt = now();
+      bells.send.ring();
+    }
     health = next;
   };
   const echoes = echoesOf(name, parts.outbox, now);
@@ -153,7 +158,7 @@ export function connect(parts: ConnectParts): Connected {
         return health.state === "needs-auth";
       };
       const send = sendWaiting(
-        { account: name, connector, outbox, now, random, log, isRefused },
+        { account: name, connector, outbox, now, random, log, isRefused, upAt: () => upAt },
         (ms) => bells.send.wait(ms, signal),
         signal,
       );

@@ -25,6 +25,7 @@ function setUp(village: Village, clock = { now: 1_000_000 }) {
     },
   };
   let isRefused = false;
+  let upAt = 0;
   const stop = new AbortController();
   let rounds = Promise.resolve();
   let ring = () => {};
@@ -42,6 +43,7 @@ function setUp(village: Village, clock = { now: 1_000_000 }) {
       random: () => 1,
       log: () => {},
       isRefused: async () => isRefused,
+      upAt: () => upAt,
     };
     rounds = sendWaiting(parts, wait, stop.signal);
   };
@@ -55,6 +57,7 @@ function setUp(village: Village, clock = { now: 1_000_000 }) {
     outbox,
     faults,
     refuse: (refused: boolean) => void (isRefused = refused),
+    up: () => void (upAt = clock.now),
     run,
     clock,
     states,
@@ -126,6 +129,27 @@ test("a chat whose room is used up waits, and no other does", async () => {
   rig.clock.now += 1;
   rig.ring();
   await settled(rig.outbox, "2");
+});
+
+test("when the connection is back, what an outage kept waits no longer; what the platform asked to wait for does", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  village.fail({ kind: "later", why: "nobody there" }, { kind: "later", why: "busy", afterMs: 5_000 });
+  rig.text("1");
+  rig.run();
+  await expect.poll(() => rig.outbox.find("1")?.attempts).toBe(1);
+  rig.outbox.say("a", { chat: "busy" }, "2", { kind: "text", text: "2" }, rig.clock.now);
+  rig.ring();
+  await expect.poll(() => rig.outbox.find("2")?.attempts).toBe(1);
+  rig.clock.now += 1;
+  rig.ring();
+  await pause(20);
+  expect(keys(village)).toEqual([]);
+  rig.up();
+  rig.ring();
+  await settled(rig.outbox, "1");
+  await pause(20);
+  expect(keys(village)).toEqual(["1"]);
 });
 
 test("what will never be taken is failed, and keeps nothing behind it", async () => {

@@ -24,6 +24,8 @@ export interface SenderParts {
   log: (event: string, note: string) => void;
   /** Whether the platform refuses the whole account, which a person must mend; then nothing is refused for good. */
   isRefused: () => Promise<boolean>;
+  /** When the connection last came up: what failed before that need not wait out its time. */
+  upAt: () => number;
 }
 
 /**
@@ -40,6 +42,8 @@ export async function sendWaiting(
   const budget = budgetOf(perSecond, now);
   const busy = new Map<string, Promise<void>>();
   const lastEdit = new Map<string, number>();
+  /** Lanes of which nothing but an outage kept something back, and when that was. */
+  const cutOff = new Map<string, number>();
   /** Lanes that rest, since when and for how long: the platform takes no more, or something could not even be noted. */
   const resting = new Map<string, { at: number; ms: number }>();
   const done = new AbortController();
@@ -50,8 +54,9 @@ export async function sendWaiting(
   async function attempt(row: Outgoing): Promise<void> {
     const { lane, saying } = row;
     try {
-      const { refused, laneMs, accountMs } = await tryOne(parts, row, signal);
+      const { refused, laneMs, accountMs, unasked } = await tryOne(parts, row, signal);
       isRefused ||= refused === true;
+      if (unasked === true) cutOff.set(lane, now());
       if (laneMs !== undefined) resting.set(lane, { at: now(), ms: laneMs });
       if (accountMs !== undefined) budget.rest(accountMs);
     } catch (error) {
@@ -66,6 +71,7 @@ export async function sendWaiting(
   }
   function begin(row: Outgoing): void {
     resting.delete(row.lane);
+    cutOff.delete(row.lane);
     budget.spend();
     busy.set(row.lane, attempt(row));
   }
@@ -74,8 +80,9 @@ export async function sendWaiting(
   const dueOf = ({ lane, saying, dueAt, changedAt }: Outgoing): number => {
     const edited = saying.kind === "edit" ? lastEdit.get(saying.of) : undefined;
     const rests = resting.get(lane);
+    const isBack = (cutOff.get(lane) ?? Infinity) < parts.upAt();
     return Math.max(
-      changedAt > now() ? 0 : dueAt,
+      isBack || changedAt > now() ? 0 : dueAt,
       edited !== undefined && isAhead(edited, editEveryMs) ? edited + editEveryMs : 0,
       rests !== undefined && isAhead(rests.at, rests.ms) ? rests.at + rests.ms : 0,
     );
@@ -102,11 +109,13 @@ export async function sendWaiting(
   done.abort();
 }
 
-/** What one try means for those after it: the account is refused, or its lane or the whole account must rest. */
+/** What one try means for those after it: the account is refused, its lane or the whole account must rest. */
 interface Aftermath {
   refused?: true;
   laneMs?: number | undefined;
   accountMs?: number | undefined;
+  /** It is tried again by our own patience alone: the platform did not ask for any. */
+  unasked?: true;
 }
 
 async function tryOne({ account, ...parts }: SenderParts, row: Outgoing, signal: AbortSignal): Promise<Aftermath> {
@@ -146,7 +155,8 @@ async function tryOne({ account, ...parts }: SenderParts, row: Outgoing, signal:
       }
       const waitMs = waitOf(parts, row, result);
       outbox.move(row.seq, "new", now(), { why: result.why, dueAt: now() + waitMs });
-      return result.kind === "later" && result.wholeAccount === true ? { accountMs: waitMs } : {};
+      if (result.kind === "later" && result.wholeAccount === true) return { accountMs: waitMs };
+      return result.kind === "later" && result.afterMs !== undefined ? {} : { unasked: true };
     }
   }
 }
