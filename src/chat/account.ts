@@ -6,7 +6,7 @@ import { pause } from "../lib/wait.ts";
 import { ownersChat } from "./approvals.ts";
 import { echoesOf } from "./echo.ts";
 import { follow } from "./follow.ts";
-import { intakeFor, type AccountIntake } from "./intake.ts";
+import { intakeFor, saidOnce, type AccountIntake } from "./intake.ts";
 import { words } from "./orders.ts";
 import { claimPairing } from "./pairing.ts";
 import type { Account, Parts } from "./parts.ts";
@@ -169,12 +169,14 @@ export function connect(parts: ConnectParts): Connected {
 }
 
 /** That there was somebody, and nothing of what they said. */
-function tellOfStranger(parts: ConnectParts, name: string, { speaker, id, chat }: Inbound): void {
+function tellOfStranger(parts: ConnectParts, name: string, inbound: Inbound): void {
   const { ledger, now } = parts;
+  const { speaker, chat } = inbound;
   const since = now() - dayMs;
   if (ledger.audited(name, speaker.id, "told of stranger", since) > 0) return;
   if (ledger.audited(name, "", "told of stranger", since) >= mostStrangers) return;
-  ledger.audit({ at: now(), account: name, chat, speaker: speaker.id, message: id, decision: "told of stranger" });
+  const entry = { at: now(), account: name, chat, speaker: speaker.id, message: saidOnce(inbound) };
+  ledger.audit({ ...entry, decision: "told of stranger" });
   const who = `${speaker.name.replaceAll(/[^\p{L}\p{N} _.-]/gu, "").slice(0, 40)} (id ${speaker.id.replaceAll(/[^\w:.@-]/g, "").slice(0, 80)})`;
   parts.log("chat-stranger", `${name}: ${who}`);
   tellOwner(

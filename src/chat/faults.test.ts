@@ -170,3 +170,36 @@ test("the same fault again and again is one line of the log", async () => {
   }
   expect(rig.logs).toEqual(["chat-fault the roster is broken"]);
 });
+
+test("what has no words in it (a sticker, blanks) is heard, and has an end like everything else", async () => {
+  const rig = await ready(setUp());
+  rig.village.say("  ");
+  await expect.poll(() => marksOf(rig.village)).toEqual(["heard", "done"]);
+  expect(rig.letters()).toEqual([]);
+  expect(rig.village.read()).toEqual([expect.stringContaining("no words")]);
+});
+
+test("every decision is in the audit: each stranger at one button, and each command that one message was changed into", async () => {
+  const rig = await ready(setUp());
+  for (const by of ["4711", "4712"])
+    expect(rig.village.say("", { by, id: "q", kind: "press", choice: "allow x", revision: by })).toBe("refused");
+  rig.village.say("/restart co", { id: "c" });
+  await expect.poll(() => rig.commands).toHaveLength(1);
+  rig.village.say("/restart mos", { id: "c", kind: "edit", revision: "1" });
+  await expect.poll(() => rig.commands).toHaveLength(2);
+  const noted = () =>
+    ledgerOf(rig.folder)
+      .database.db.prepare("SELECT speaker, decision, note FROM audit ORDER BY seq")
+      .all()
+      .map((row) => Object.values(row).join());
+  await expect
+    .poll(noted)
+    .toEqual(
+      expect.arrayContaining([
+        "4711,refused stranger,",
+        "4712,refused stranger,",
+        "owner,command restart,co",
+        "owner,command restart,mos",
+      ]),
+    );
+});

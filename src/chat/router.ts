@@ -170,7 +170,8 @@ async function handOn(parts: Parts, account: Account, row: Heard, to: string, te
     const files = await keepFiles(parts, account.connector, row);
     const isLate = row.isLate && row.kind === "message" && to === account.agent;
     const body = `${before === "read" ? correction : ""}${isLate ? lateness : ""}${text}${files}`;
-    if (`${text}${files}`.trim() === "") return ledger.mark(row.seq, "done");
+    if (`${text}${files}`.trim() === "")
+      return row.kind === "edit" ? ledger.mark(row.seq, "done") : close(parts, row, wordless);
     accept(
       mail,
       {
@@ -191,6 +192,7 @@ async function handOn(parts: Parts, account: Account, row: Heard, to: string, te
   });
 }
 
+const wordless = "There are no words and no files in that, so nothing was handed on.";
 const correction = "A correction of my last message:\n";
 const lateness = "(This came late: it was said before what you were handed last from there.)\n";
 
@@ -274,8 +276,10 @@ function reply({ outbox, now }: Parts, row: Heard, text: string): void {
 }
 
 function audit({ ledger, now }: Parts, row: Heard, decision: string, note: string): void {
-  const { account, chat, speaker, id } = row;
-  ledger.audit({ at: now(), account, chat, speaker, message: id, decision, note });
+  const { account, chat, speaker, id, kind, seq } = row;
+  // What one message was changed into is a decision of its own.
+  const message = kind === "message" ? id : `${id} ${seq}`;
+  ledger.audit({ at: now(), account, chat, speaker, message, decision, note });
 }
 
 /** A name is whatever somebody wants to be called: nothing of it may look like words of ours. */
