@@ -10,6 +10,7 @@ import type { ConsoleLine } from "../../src/contract/console.ts";
 import type { Message } from "../../src/contract/message.ts";
 import { FleetError } from "../../src/lib/errors.ts";
 import { pause, until } from "../../src/lib/wait.ts";
+import { openStore } from "../../src/mail/store.ts";
 import { serve, whileDaemonsDie } from "../kills.ts";
 import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
 
@@ -49,6 +50,29 @@ test("chat says one thing and prints what comes of it: a message for the orchest
     ["mos", "hello there", "owner"],
     ["co", "from afar", "owner"],
     ["mos", "by pipe", "owner"],
+  ]);
+});
+
+test("what the daemon does not take ends the chat with its sentence, and waits for nothing", async () => {
+  const rig = await setUp();
+  const said = rig.mosaic(["fleet", "chat", "-"], { input: "a".repeat(1_200_000) });
+  const late = pause(10_000).then(() => "it waits still");
+  expect(await Promise.race([said, late])).toMatchObject({ code: 2, err: expect.stringContaining("Too big") });
+});
+
+test("one turn that answers what two terminals said is the answer of both", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  const said = ["first", "second"].map((text) => rig.fleet("chat", text, "--timeout", "30s"));
+  const mail = openStore(rig.home.messages);
+  onTestFinished(() => mail.close());
+  await expect.poll(() => mail.list({ to: "mos", last: 9 }), { timeout: 15_000 }).toHaveLength(2);
+  const answeredAt = Date.now();
+  for (const { id } of mail.list({ to: "mos", last: 9 }))
+    mail.move(id, { state: "answered", answer: "both are done", answeredAt, closed: true }, answeredAt);
+  expect(await Promise.all(said)).toMatchObject([
+    { code: 0, out: "both are done\n" },
+    { code: 0, out: "both are done\n" },
   ]);
 });
 
