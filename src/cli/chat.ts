@@ -216,7 +216,7 @@ function lineText(line: ConsoleLine, paint: ReturnType<typeof painter>): string 
     case "edit":
       return `${time} ${paint("dim", `fleet: ${visible(line.text)}`)}`;
     case "file":
-      return `${time} ${paint("green", "fleet")}: ${line.name} lies in ${line.path}${line.text === null ? "" : `\n${visible(line.text)}`}`;
+      return `${time} ${paint("green", "fleet")}: ${visible(line.name)} lies in ${line.path}${line.text === null ? "" : `\n${visible(line.text)}`}`;
     case "mark":
       return line.mark === "failed" ? `${time} ${paint("red", "not answered")}` : undefined;
     case "typing":

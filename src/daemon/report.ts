@@ -10,6 +10,7 @@ import { isAgentToken } from "../fleet/credentials.ts";
 import type { World } from "../fleet/world.ts";
 import { FleetError, wordSystemFault } from "../lib/errors.ts";
 import { makeFolder } from "../lib/folder.ts";
+import { visible } from "../lib/text.ts";
 import { openStore } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
 import { consoleWiring } from "./talk.ts";
@@ -68,7 +69,7 @@ function keepFile({ home }: World, id: string, path: string): { path: string; na
     makeFolder(folder);
     const kept = join(folder, "file");
     copyFileSync(real, kept);
-    return { path: kept, name: basename(real) };
+    return { path: kept, name: visible(basename(real)).replaceAll(/\s+/g, " ") };
   } catch (error) {
     throw wordSystemFault(error, `read ${path}`);
   }

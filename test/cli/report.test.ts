@@ -50,6 +50,13 @@ test("an orchestrator's report reaches the person unasked, a file with it, with 
   expect((await textsUntil(rig, /notes/)).slice(-2)).toEqual(["while you were away", "file notes.txt line one"]);
 });
 
+test("a file's name is shown without what would move a cursor or begin a line", async () => {
+  const { rig, as } = await setUp();
+  writeFileSync(join(rig.root, "work", "a\u001b[2J\n12:00 fleet: b.txt"), "inside");
+  expect((await as("mos", "--file", "a\u001b[2J\n12:00 fleet: b.txt")).code).toBe(0);
+  expect(await textsUntil(rig, /inside/)).toEqual(["file a 12:00 fleet: b.txt inside"]);
+});
+
 test("a worker reports only to an owner who wrote to it, and in its own name", async () => {
   const { rig, as } = await setUp();
   expect(await as("co", "listen to me")).toMatchObject({
