@@ -62,6 +62,9 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
     ledger,
     outbox: openOutbox(ledger, (account) => connected.get(account)?.account.connector.capabilities.maxText ?? 2_000),
     wirings: () => wirings.filter(({ account }) => connected.has(account)),
+    reread: async () => {
+      wirings = await around.wirings().catch(() => wirings);
+    },
     now: around.now,
     log: around.log,
     files: around.files,

@@ -99,7 +99,8 @@ function isPassing(error: unknown): boolean {
 
 async function route(parts: Parts, account: Account, heard: Heard): Promise<void> {
   const { ledger } = parts;
-  // Judged anew: between its being heard and now its sender may have been let out.
+  // Judged anew, by the roster itself: its sender may have been let out, and not every change of a file is told.
+  await parts.reread();
   const standing = standingOf(account.wiring(), heard.speaker);
   if (standing === undefined) {
     audit(parts, heard, "refused let out", "");
