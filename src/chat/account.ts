@@ -10,7 +10,7 @@ import { intakeFor, saidOnce, type AccountIntake } from "./intake.ts";
 import { words } from "./orders.ts";
 import { claimPairing } from "./pairing.ts";
 import type { Account, Parts } from "./parts.ts";
-import { routing } from "./router.ts";
+import { isPassing, routing } from "./router.ts";
 import { sendWaiting } from "./sender.ts";
 
 const dayMs = 86_400_000;
@@ -64,7 +64,8 @@ export function connect(parts: ConnectParts): Connected {
   const tell = (next: Health) => {
     if (next.state !== health.state)
       parts.log(`connector-${next.state}`, next.detail === undefined ? name : `${name}: ${next.detail}`);
-    health = next;
+    // Tried and refused again is the same state as before.
+    health = next.state === health.state ? { ...next, since: health.since } : next;
   };
   const echoes = echoesOf(name, parts.outbox, now);
   const intake = intakeFor(name, {
@@ -91,9 +92,11 @@ export function connect(parts: ConnectParts): Connected {
         const since = now();
         const { aliveAt } = health;
         // Nothing is tried again by itself: a person must mend it, and the rest of the fleet goes on.
-        if (error instanceof FleetError) return tell({ state: "needs-auth", since, aliveAt, detail: error.message });
-        tell({ state: "degraded", since, aliveAt, detail: "an unexpected fault" });
-        fault(error);
+        if (error instanceof FleetError && !isPassing(error))
+          return tell({ state: "needs-auth", since, aliveAt, detail: error.message });
+        const isWorded = error instanceof FleetError;
+        tell({ state: "degraded", since, aliveAt, detail: isWorded ? error.message : "an unexpected fault" });
+        if (!isWorded) fault(error);
       }
       await pause(againMs, signal);
     }

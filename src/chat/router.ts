@@ -90,7 +90,7 @@ function giveUp(parts: Parts, row: Heard, error: unknown): boolean {
 }
 
 /** A fault of the machine that will pass, or that a person mends: what somebody said is not lost by it. */
-function isPassing(error: unknown): boolean {
+export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = systemCode(error) ?? "";
   if (["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE"].includes(code)) return true;

@@ -15,13 +15,18 @@ export async function offer(world: World, version: string, signal: AbortSignal):
   const startedAt = world.now();
   const fault = (error: unknown) =>
     world.log({ event: "api-fault", note: error instanceof Error ? error.message : String(error) });
+  let last = "";
   while (!signal.aborted) {
     try {
       // Whoever is asked here is the daemon: there is none to be brought up.
       const control = inProcess(world, { ensureDaemon: async () => {} });
       await offerOnce(control);
+      last = "";
     } catch (error) {
-      fault(error);
+      // What lasts is one line of the log, and not one every time.
+      const words = String(error);
+      if (words !== last) fault(error);
+      last = words;
     }
     // A full disk or a locked database passes.
     await pause(againMs, signal);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { dirname } from "node:path";
 
@@ -123,6 +123,23 @@ test("the socket is the owner's alone; health and metrics are there; a second da
     code: 4,
     err: expect.stringMatching(/A daemon of this home runs already/),
   });
+});
+
+test("a damaged database of the chats is told by doctor, is one line of the log, and is all that is lost", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  writeFileSync(rig.home.chat, "garbage".repeat(2_000));
+  expect((await rig.fleet("start")).code).toBe(0);
+  expect(await rig.fleet("doctor")).toMatchObject({
+    code: 4,
+    out: expect.stringContaining(`${rig.home.chat}: it is no database of ours`),
+  });
+  expect(await rig.fleet("chat", "/ps")).toMatchObject({ code: 5 }); // waits for two of the daemon's tries
+  renameSync(rig.home.chat, `${rig.home.chat}.damaged`);
+  expect(await rig.fleet("chat", "/ps")).toMatchObject({ code: 0, out: expect.stringMatching(/mos +\* +running/) });
+  const log = readFileSync(`${rig.home.log}/fleet.jsonl`, "utf8");
+  expect(log.split("\n").filter((line) => line.includes("api-fault"))).toHaveLength(1);
+  expect((await rig.fleet("doctor")).out).not.toContain("database");
 });
 
 test("the fleet through the daemon is the fleet of the command line: state, outcomes, errors, progress, events", async () => {
