@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+
 import { listen, routes } from "../api/server.ts";
 import type { FleetControl } from "../contract/command.ts";
 import { inProcess } from "../fleet/control.ts";
@@ -34,11 +36,12 @@ export async function offer(world: World, version: string, signal: AbortSignal):
 
   async function offerOnce(control: FleetControl): Promise<void> {
     const end = new AbortController();
-    const chats = talk(world, control, AbortSignal.any([signal, end.signal]));
-    try {
+    const over = AbortSignal.any([signal, end.signal]);
+    const chats = talk(world, control, over);
+    const open = () => {
       // Agents' launches make it too, but people talk to a fleet that was never started.
       privateFolder(world.home.sockets, world.uid);
-      const api = await listen(
+      return listen(
         world.home.api,
         routes({
           control,
@@ -50,9 +53,24 @@ export async function offer(world: World, version: string, signal: AbortSignal):
         }),
         fault,
       );
+    };
+    try {
+      let api = await open();
+      /** Whoever cleans up may take the socket away, and nobody could reach a daemon that runs. */
+      const stay = async () => {
+        while (!over.aborted) {
+          await pause(againMs, over);
+          if (over.aborted || existsSync(world.home.api)) continue;
+          await api.close();
+          api = await open();
+        }
+      };
+      const staying = stay();
       try {
-        await chats.done;
+        await Promise.race([chats.done, staying]);
       } finally {
+        end.abort();
+        await staying.catch(() => {}); // told by the race
         await api.close();
       }
     } finally {

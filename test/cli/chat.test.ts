@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { dirname } from "node:path";
 
@@ -140,6 +140,16 @@ test("a damaged database of the chats is told by doctor, is one line of the log,
   const log = readFileSync(`${rig.home.log}/fleet.jsonl`, "utf8");
   expect(log.split("\n").filter((line) => line.includes("api-fault"))).toHaveLength(1);
   expect((await rig.fleet("doctor")).out).not.toContain("database");
+});
+
+test("a socket that somebody has cleaned away is there again, and the daemon is the same", async () => {
+  const rig = await setUp();
+  await rig.fleet("chat", "/ps");
+  const pid = rig.daemonPid();
+  rmSync(rig.home.api);
+  expect(await rig.fleet("chat", "/ps")).toMatchObject({ code: 0, out: expect.stringMatching(/mos +\* +running/) });
+  expect(statSync(rig.home.api).mode & 0o777).toBe(0o600);
+  expect(rig.daemonPid()).toBe(pid);
 });
 
 test("the fleet through the daemon is the fleet of the command line: state, outcomes, errors, progress, events", async () => {
