@@ -18,6 +18,8 @@ import { consoleWiring } from "./talk.ts";
 /** Texts are cut for the strictest platform that is not this machine's own. */
 const shortest = 2_000;
 const longest = 100_000;
+/** One report is a few messages on every platform, and no night of them. */
+const mostText = 10_000;
 const mostBytes = 25 * 1024 * 1024;
 
 /** What an agent tells the person in the chat; kept for good when it returns, and sent by the daemon. Works with it down. */
@@ -39,6 +41,11 @@ export async function report(
   }
   if (said.text.trim() === "" && said.file === undefined)
     throw new FleetError("usage", "There is nothing to report.", { hint: 'mosaic fleet report "It is done: …"' });
+  if (said.text.length > mostText) {
+    throw new FleetError("usage", `The report has ${said.text.length} characters; ${mostText} is the most.`, {
+      hint: 'put it into a file, and say what is in it: mosaic fleet report --file FILE "…"',
+    });
+  }
   const id = randomUUID();
   const file = said.file === undefined ? undefined : keepFile(world, id, said.file);
   const ledger = openLedger(home.chat);

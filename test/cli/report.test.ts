@@ -76,6 +76,10 @@ test("refused: nobody's token, a person, nothing to say, what belongs to the fle
   expect(forged).toMatchObject({ code: 4, err: expect.stringMatching(/token/) });
   expect(await rig.fleet("report", "x")).toMatchObject({ code: 2 });
   expect(await as("mos", " ")).toMatchObject({ code: 2, err: expect.stringMatching(/nothing to report/) });
+  expect(await as("mos", "x".repeat(10_001))).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/10001 characters; 10000 is the most[\s\S]*--file/),
+  });
   const secret = join(rig.home.secrets, "agents", "mos");
   expect(await as("mos", "--file", secret)).toMatchObject({
     code: 4,
