@@ -6,11 +6,11 @@ import { pause } from "../lib/wait.ts";
 import { ownersChat } from "./approvals.ts";
 import { echoesOf } from "./echo.ts";
 import { follow } from "./follow.ts";
-import { intakeFor, type AccountIntake } from "./intake.ts";
+import { intakeFor, saidOnce, type AccountIntake } from "./intake.ts";
 import { words } from "./orders.ts";
 import { claimPairing } from "./pairing.ts";
 import type { Account, Parts } from "./parts.ts";
-import { routing } from "./router.ts";
+import { isPassing, routing } from "./router.ts";
 import { sendWaiting } from "./sender.ts";
 
 const dayMs = 86_400_000;
@@ -69,7 +69,8 @@ export function connect(parts: ConnectParts): Connected {
       upAt = now();
       bells.send.ring();
     }
-    health = next;
+    // Tried and refused again is the same state as before.
+    health = next.state === health.state ? { ...next, since: health.since } : next;
   };
   const echoes = echoesOf(name, parts.outbox, now);
   const intake = intakeFor(name, {
@@ -96,9 +97,11 @@ export function connect(parts: ConnectParts): Connected {
         const since = now();
         const { aliveAt } = health;
         // Nothing is tried again by itself: a person must mend it, and the rest of the fleet goes on.
-        if (error instanceof FleetError) return tell({ state: "needs-auth", since, aliveAt, detail: error.message });
-        tell({ state: "degraded", since, aliveAt, detail: "an unexpected fault" });
-        fault(error);
+        if (error instanceof FleetError && !isPassing(error))
+          return tell({ state: "needs-auth", since, aliveAt, detail: error.message });
+        const isWorded = error instanceof FleetError;
+        tell({ state: "degraded", since, aliveAt, detail: isWorded ? error.message : "an unexpected fault" });
+        if (!isWorded) fault(error);
       }
       await pause(againMs, signal);
     }
@@ -174,12 +177,14 @@ export function connect(parts: ConnectParts): Connected {
 }
 
 /** That there was somebody, and nothing of what they said. */
-function tellOfStranger(parts: ConnectParts, name: string, { speaker, id, chat }: Inbound): void {
+function tellOfStranger(parts: ConnectParts, name: string, inbound: Inbound): void {
   const { ledger, now } = parts;
+  const { speaker, chat } = inbound;
   const since = now() - dayMs;
   if (ledger.audited(name, speaker.id, "told of stranger", since) > 0) return;
   if (ledger.audited(name, "", "told of stranger", since) >= mostStrangers) return;
-  ledger.audit({ at: now(), account: name, chat, speaker: speaker.id, message: id, decision: "told of stranger" });
+  const entry = { at: now(), account: name, chat, speaker: speaker.id, message: saidOnce(inbound) };
+  ledger.audit({ ...entry, decision: "told of stranger" });
   const who = `${speaker.name.replaceAll(/[^\p{L}\p{N} _.-]/gu, "").slice(0, 40)} (id ${speaker.id.replaceAll(/[^\w:.@-]/g, "").slice(0, 80)})`;
   parts.log("chat-stranger", `${name}: ${who}`);
   tellOwner(

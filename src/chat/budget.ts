@@ -27,7 +27,9 @@ export function budgetOf(perSecond: number, now: () => number): Budget {
       if (spent.length > perSecond) spent.shift();
     },
     rest(ms) {
-      rest = { at: now(), ms };
+      const at = now();
+      // Each lane is told for itself, and a later word of less is none of "sooner".
+      if (rest.at > at || at + ms > rest.at + rest.ms) rest = { at, ms };
     },
   };
 }

@@ -60,6 +60,14 @@ test("let out means unheard from the next word on", async () => {
   await expect.poll(() => rig.village.say("two", { by: "user" })).toBe("refused");
 });
 
+test("who was let out is handed on no more, also where nobody has told of the roster's change", async () => {
+  const rig = await ready(setUp());
+  rig.people({ users: [] });
+  rig.village.say("one", { by: "user" });
+  rig.village.say("two");
+  await expect.poll(() => rig.letters().map((one) => one.body)).toEqual(["two"]);
+});
+
 test("what is kept while a chat is held comes in its order; what comes later still is marked so", async () => {
   const rig = await ready(setUp());
   rig.village.intake().hold("square");

@@ -62,6 +62,9 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
     ledger,
     outbox: openOutbox(ledger, (account) => connected.get(account)?.account.connector.capabilities.maxText ?? 2_000),
     wirings: () => wirings.filter(({ account }) => connected.has(account)),
+    reread: async () => {
+      wirings = await around.wirings().catch(() => wirings);
+    },
     now: around.now,
     log: around.log,
     files: around.files,
@@ -96,7 +99,11 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
       if (connected.has(account)) continue;
       // Looked at before it is read: what changes in between is another connection, a moment later.
       const mark = markOf(wiring);
-      const since = around.now();
+      const lacks = (state: Health["state"], detail: string) => {
+        const before = missing.get(account);
+        const since = before?.detail === detail ? before.since : around.now();
+        missing.set(account, { state, since, aliveAt: undefined, detail });
+      };
       try {
         const opened = await around.open(wiring);
         if (opened !== undefined) {
@@ -104,11 +111,11 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
           open(wiring, mark, opened, orchestrator);
           continue;
         }
-        missing.set(account, { state: "needs-auth", since, aliveAt: undefined, detail: "its token is missing" });
+        lacks("needs-auth", "its token is missing");
       } catch (error) {
         // One account's fault is no other's.
         const detail = error instanceof Error ? error.message : String(error);
-        missing.set(account, { state: "degraded", since, aliveAt: undefined, detail });
+        lacks("degraded", detail);
         faultOnce(`${account}: ${detail}`);
       }
     }

@@ -6,6 +6,7 @@ import { marksOf, ready, setUp } from "../../test/chat/rig.ts";
 import { makeVillage } from "../../test/chat/village.ts";
 import { scratchFolder } from "../../test/scratch.ts";
 import type { Outcome } from "../contract/command.ts";
+import { FleetError } from "../lib/errors.ts";
 import { tryLock } from "../lib/lock.ts";
 import { openLedger, type Ledger } from "./ledger.ts";
 
@@ -150,6 +151,36 @@ test("a connector that falls over is started again; one account that cannot be o
   expect(rig.chat.health().get("broken")).toMatchObject({ state: "degraded", detail: "not readable" });
 });
 
+test("a disk that is full when a connector begins is no token that is refused: it begins when there is room", async () => {
+  const village = makeVillage();
+  const run = village.connector.run.bind(village.connector);
+  let falls = 1;
+  village.connector.run = async (around) => {
+    if (falls-- > 0)
+      throw new FleetError("conflict", "no space is left on the disk", {
+        cause: Object.assign(new Error(), { errcode: 13 }),
+      });
+    return run(around);
+  };
+  const rig = setUp({}, undefined, { village });
+  await expect
+    .poll(() => rig.chat.health().get("village"))
+    .toMatchObject({ state: "degraded", detail: expect.stringContaining("no space") });
+  await expect.poll(() => rig.chat.health().get("village")?.state, { timeout: 10_000 }).toBe("up");
+});
+
+test("since when an account lacks its token is a moment, and not the last look at it", async () => {
+  let now = 1_000;
+  const rig = setUp({}, undefined, { around: { open: async () => undefined, now: () => now } });
+  const lacks = () => rig.chat.health().get("village");
+  await expect.poll(lacks).toMatchObject({ state: "needs-auth", since: 1_000 });
+  now = 2_000;
+  const before = rig.looks();
+  rig.chat.reread();
+  await expect.poll(() => rig.looks()).toBeGreaterThan(before);
+  expect(lacks()).toMatchObject({ since: 1_000 });
+});
+
 test("an account that takes its time to end keeps no other from the roster's next change", async () => {
   const slow = new Promise<Outcome>(() => {});
   const rig = await ready(setUp({}, undefined, { run: () => slow }));
@@ -169,4 +200,37 @@ test("the same fault again and again is one line of the log", async () => {
     await new Promise(setImmediate);
   }
   expect(rig.logs).toEqual(["chat-fault the roster is broken"]);
+});
+
+test("what has no words in it (a sticker, blanks) is heard, and has an end like everything else", async () => {
+  const rig = await ready(setUp());
+  rig.village.say("  ");
+  await expect.poll(() => marksOf(rig.village)).toEqual(["heard", "done"]);
+  expect(rig.letters()).toEqual([]);
+  expect(rig.village.read()).toEqual([expect.stringContaining("no words")]);
+});
+
+test("every decision is in the audit: each stranger at one button, and each command that one message was changed into", async () => {
+  const rig = await ready(setUp());
+  for (const by of ["4711", "4712"])
+    expect(rig.village.say("", { by, id: "q", kind: "press", choice: "allow x", revision: by })).toBe("refused");
+  rig.village.say("/restart co", { id: "c" });
+  await expect.poll(() => rig.commands).toHaveLength(1);
+  rig.village.say("/restart mos", { id: "c", kind: "edit", revision: "1" });
+  await expect.poll(() => rig.commands).toHaveLength(2);
+  const noted = () =>
+    ledgerOf(rig.folder)
+      .database.db.prepare("SELECT speaker, decision, note FROM audit ORDER BY seq")
+      .all()
+      .map((row) => Object.values(row).join());
+  await expect
+    .poll(noted)
+    .toEqual(
+      expect.arrayContaining([
+        "4711,refused stranger,",
+        "4712,refused stranger,",
+        "owner,command restart,co",
+        "owner,command restart,mos",
+      ]),
+    );
 });

@@ -47,7 +47,14 @@ export function intakeFor(account: string, parts: IntakeParts): AccountIntake {
       const { refused } = judged;
       if (refused === "self") parts.onEcho(inbound);
       if (!audited.has(refused)) return "refused";
-      const entry = { at: now(), account, chat, speaker: speaker.id, message: id, decision: `refused ${refused}` };
+      const entry = {
+        at: now(),
+        account,
+        chat,
+        speaker: speaker.id,
+        message: saidOnce(inbound),
+        decision: `refused ${refused}`,
+      };
       if (ledger.audit(entry) && refused === "stranger") parts.onStranger(inbound);
       return "refused";
     }
@@ -76,6 +83,9 @@ export function intakeFor(account: string, parts: IntakeParts): AccountIntake {
     isHeld: (chat) => held.has(chat),
   };
 }
+
+/** What tells one thing that was said from every other: a button that two people press is one message. */
+export const saidOnce = ({ id, revision }: Inbound): string => (revision === undefined ? id : `${id} ${revision}`);
 
 /** Platforms do not say who deleted, nor whether a changed message was to us: as the first one was. */
 function asSaid(inbound: Inbound, before: Heard | undefined): Inbound {

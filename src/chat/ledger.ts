@@ -128,6 +128,8 @@ export function openLedger(path: string): Ledger {
       "DELETE FROM pairings WHERE account = ?",
       "DELETE FROM cursors WHERE account = ?",
     ].map((what) => db.prepare(what)),
+    // What it heard is no chat and no direct line of the next one's; a name with a blank is nobody's.
+    setApart: db.prepare("UPDATE heard SET account = ? WHERE account = ?"),
     prune: [
       // The newest of each person in each chat stays: where somebody has written before, what is missed is fetched.
       `heard WHERE state = 'done' AND heard_at < ? AND EXISTS (SELECT 1 FROM heard AS newer WHERE newer.account = heard.account
@@ -193,7 +195,11 @@ export function openLedger(path: string): Ledger {
       Number(sql.audit.run(at, account, chat, speaker, message, decision, note ?? null).changes) === 1,
     audited: (account, speaker, decision, since) =>
       Number(sql.audited.get(account, speaker, speaker, decision, since)?.["count"] ?? 0),
-    forget: (account) => atOnce(() => void sql.forget.map((statement) => statement.run(account))),
+    forget: (account) =>
+      atOnce(() => {
+        for (const statement of sql.forget) statement.run(account);
+        sql.setApart.run(`${account} removed ${crypto.randomUUID()}`, account);
+      }),
     prune: (before) => atOnce(() => void sql.prune.map((statement) => statement.run(before))),
   };
 }

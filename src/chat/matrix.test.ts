@@ -153,14 +153,18 @@ test("what an account leaves behind when it is removed is nobody else's", async 
   first.village.fail(
     ...Array.from({ length: 50 }, () => ({ kind: "later", why: "down", afterMs: 3_600_000 }) as const),
   );
-  first.village.say("hello");
+  first.village.say("hello", { chat: "parlour", isDirect: true });
+  first.village.intake().release("parlour");
   await expect.poll(first.letters).toHaveLength(1);
   first.answer("for the old chat");
   await expect.poll(() => ledgerOf(first.folder).passed("village")).toEqual([]);
   first.village.intake().admit([], { key: "session", value: "theirs" });
   await first.end();
   ledgerOf(first.folder).forget("village");
-  expect(ledgerOf(first.folder).cursor("village", "session")).toBeUndefined();
+  const kept = ledgerOf(first.folder);
+  expect(kept.cursor("village", "session")).toBeUndefined();
+  // Nobody is asked in the old one's chats, and what was said there while it was removed is not fetched.
+  expect([kept.directChat("village", "owner"), kept.chats("village").size]).toEqual([undefined, 0]);
   const second = await ready(setUp({}, first.folder));
   second.village.say("new here");
   await expect.poll(() => marksOf(second.village)).toEqual(["heard"]);

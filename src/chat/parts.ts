@@ -22,6 +22,8 @@ export interface Parts {
   outbox: Outbox;
   /** Every account that is connected, as the roster says now. */
   wirings: () => readonly Wiring[];
+  /** Looks at the roster now; where it cannot be read, what was read last holds. */
+  reread: () => Promise<void>;
   now: () => number;
   log: (event: string, note: string) => void;
   /** Where files that came in or go out are kept. */

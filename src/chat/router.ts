@@ -90,7 +90,7 @@ function giveUp(parts: Parts, row: Heard, error: unknown): boolean {
 }
 
 /** A fault of the machine that will pass, or that a person mends: what somebody said is not lost by it. */
-function isPassing(error: unknown): boolean {
+export function isPassing(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = systemCode(error) ?? "";
   if (["ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE"].includes(code)) return true;
@@ -99,7 +99,8 @@ function isPassing(error: unknown): boolean {
 
 async function route(parts: Parts, account: Account, heard: Heard): Promise<void> {
   const { ledger } = parts;
-  // Judged anew: between its being heard and now its sender may have been let out.
+  // Judged anew, by the roster itself: its sender may have been let out, and not every change of a file is told.
+  await parts.reread();
   const standing = standingOf(account.wiring(), heard.speaker);
   if (standing === undefined) {
     audit(parts, heard, "refused let out", "");
@@ -176,7 +177,8 @@ async function handOn(parts: Parts, account: Account, row: Heard, to: string, te
     const files = await keepFiles(parts, account.connector, row);
     const isLate = row.isLate && row.kind === "message" && to === account.agent;
     const body = `${before === "read" ? correction : ""}${isLate ? lateness : ""}${text}${files}`;
-    if (`${text}${files}`.trim() === "") return ledger.mark(row.seq, "done");
+    if (`${text}${files}`.trim() === "")
+      return row.kind === "edit" ? ledger.mark(row.seq, "done") : close(parts, row, wordless);
     accept(
       mail,
       {
@@ -197,6 +199,7 @@ async function handOn(parts: Parts, account: Account, row: Heard, to: string, te
   });
 }
 
+const wordless = "There are no words and no files in that, so nothing was handed on.";
 const correction = "A correction of my last message:\n";
 const lateness = "(This came late: it was said before what you were handed last from there.)\n";
 
@@ -280,8 +283,10 @@ function reply({ outbox, now }: Parts, row: Heard, text: string): void {
 }
 
 function audit({ ledger, now }: Parts, row: Heard, decision: string, note: string): void {
-  const { account, chat, speaker, id } = row;
-  ledger.audit({ at: now(), account, chat, speaker, message: id, decision, note });
+  const { account, chat, speaker, id, kind, seq } = row;
+  // What one message was changed into is a decision of its own.
+  const message = kind === "message" ? id : `${id} ${seq}`;
+  ledger.audit({ at: now(), account, chat, speaker, message, decision, note });
 }
 
 /** A name is whatever somebody wants to be called: nothing of it may look like words of ours. */

@@ -163,6 +163,30 @@ test("what will never be taken is failed, and keeps nothing behind it", async ()
   expect([rig.states("1"), keys(village)]).toEqual([["failed"], ["2"]]);
 });
 
+test("a file that the platform does not take is a word instead: what goes with it, why, and where it lies", async () => {
+  const village = makeVillage();
+  const rig = setUp(village);
+  village.fail({ kind: "never", why: "You lack the right to attach files." });
+  const saying = {
+    kind: "file",
+    path: "/home/me/a.md",
+    name: "answer.md",
+    text: "It begins so …",
+    replyTo: "m",
+  } as const;
+  rig.outbox.say("a", to, "file", saying, rig.clock.now);
+  rig.run();
+  await settled(rig.outbox, "file unsent");
+  expect(rig.states("file")).toEqual(["failed"]);
+  expect(village.sent).toMatchObject([
+    {
+      kind: "text",
+      replyTo: "m",
+      text: "It begins so …\n(answer.md could not be sent: You lack the right to attach files. It lies in /home/me/a.md.)",
+    },
+  ]);
+});
+
 test("after a day nothing is tried any more", async () => {
   const village = makeVillage();
   const rig = setUp(village);

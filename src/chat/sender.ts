@@ -133,6 +133,7 @@ async function tryOne({ account, ...parts }: SenderParts, row: Outgoing, signal:
   outbox.move(row.seq, "sending", now());
   const result = await connector.send(out, AbortSignal.any([signal, AbortSignal.timeout(attemptMs)]));
   const fail = (why: string): Aftermath => {
+    if (row.saying.kind === "file") tellInstead(parts, row, row.saying, why);
     outbox.move(row.seq, "failed", now(), { why });
     log("chat-unsent", `${account} ${row.saying.kind}: ${why}`);
     return {};
@@ -182,6 +183,18 @@ function giveOver(
   outbox.move(seq, "unknown", now(), { why });
   if ((saying.kind !== "text" && saying.kind !== "file") || key.endsWith(" again")) return;
   outbox.say(account, to, `${key} again`, { ...saying, text: `(may repeat) ${saying.text ?? ""}`.trim() }, now());
+}
+
+/** A file may be all that somebody waits for: an answer too long for a message, what an agent reports. */
+function tellInstead(
+  { outbox, now }: Pick<SenderParts, "outbox" | "now">,
+  { account, key, chat, thread }: Outgoing,
+  { name, path, text = "", replyTo }: Extract<Outgoing["saying"], { kind: "file" }>,
+  why: string,
+): void {
+  const said = `${text}\n(${name} could not be sent: ${why} It lies in ${path}.)`.trim();
+  const reply = replyTo === undefined ? {} : { replyTo };
+  outbox.sayLong(account, { chat, thread }, `${key} unsent`, { text: said, ...reply }, now());
 }
 
 /** What the connector is asked to do; undefined where that has lost its meaning. */

@@ -51,7 +51,9 @@ export function addChatVerbs(fleet: Command, context: Context, done: (exit: numb
     .action(async (options) => done(await (await import("./connect.ts")).list(context, options)));
   connect
     .command("test")
-    .description("ask the service whether token, channels and rights are right; changes nothing")
+    .description(
+      "ask the service whether token, channels and rights are right; what was given up for them is tried again",
+    )
     .argument("<name>", "an account's name")
     .option(...jsonFlag)
     .addHelpText("after", examples("connect test discord"))

@@ -54,30 +54,55 @@ async function piped({ stdin }: Context): Promise<string> {
 async function once(context: Context, door: ConsoleDoor, text: string, options: ChatOptions): Promise<number> {
   const id = randomUUID();
   const timeout = AbortSignal.timeout(options.timeout ?? 600_000);
-  const signal = AbortSignal.any([context.signal, timeout]);
-  const answers = new Map<string, string>();
-  /** What answers this, and its further parts; whatever else is said meanwhile (a question of an agent) is not the answer. */
-  const isAnswer = (line: ConsoleLine & { kind: "text" }) =>
-    line.replyTo === id ||
-    [...answers.keys()].some((first) => /^ \d+$/.test(line.id.slice(first.length)) && line.id.startsWith(first));
+  const refused = new AbortController();
+  const signal = AbortSignal.any([context.signal, timeout, refused.signal]);
+  const own = replies((line) => line.replyTo === id);
+  /** One turn may answer what two have said: then it answers whoever was first, and only the end of this one is told. */
+  const newest = replies((line) => line.replyTo !== null);
   // What is said before somebody listens could be answered before; so the listening begins first.
   const lines = door.follow(0, signal);
   const first = lines.next();
-  await door.say({ id, text });
+  first.catch(() => {}); // told below, where the other fault is not told already
+  await door.say({ id, text }).catch((error: unknown) => {
+    refused.abort();
+    throw error;
+  });
   for await (const line of startingWith(first, lines)) {
     if (options.json && line.kind !== "typing") context.out(`${JSON.stringify(line)}\n`);
-    if (line.kind === "text" && isAnswer(line)) answers.set(line.id, line.text);
-    // What is changed later is progress, not an answer.
-    if (line.kind === "edit") answers.delete(line.of);
+    own.take(line);
+    newest.take(line);
     if (line.kind === "text" && line.replyTo === id) context.progress(visible(line.text));
     if (line.kind !== "mark" || line.of !== id || line.mark === "heard") continue;
-    if (!options.json) context.out([...answers.values()].map((said) => `${visible(said)}\n`).join(""));
+    const texts = own.texts().length > 0 ? own.texts() : newest.last();
+    if (!options.json) context.out(texts.map((said) => `${visible(said)}\n`).join(""));
     return line.mark === "done" ? 0 : 5;
   }
   if (context.signal.aborted) throw new FleetError("cancelled", "Cancelled; what was said stays said.");
   throw new FleetError("unreachable", "There is no answer yet; what was said is kept, and the answer will be.", {
     hint: "mosaic fleet chat",
   });
+}
+
+/**
+ * What of the chat is a reply of that kind, and its further parts; whatever else is said meanwhile (a question of an agent)
+ * is none, and what is changed later was progress.
+ */
+function replies(isOne: (line: ConsoleLine & { kind: "text" }) => boolean) {
+  const found = new Map<string, string>();
+  let newest = "";
+  const isPart = (id: string, first: string) => id.startsWith(first) && /^ \d+$/.test(id.slice(first.length));
+  return {
+    take(line: ConsoleLine): void {
+      if (line.kind === "edit") found.delete(line.of);
+      if (line.kind !== "text") return;
+      const isFirst = isOne(line);
+      if (isFirst) newest = line.id;
+      if (isFirst || [...found.keys()].some((one) => isPart(line.id, one))) found.set(line.id, line.text);
+    },
+    texts: () => [...found.values()],
+    /** The newest of them, whole. */
+    last: () => [...found].flatMap(([id, text]) => (id === newest || isPart(id, newest) ? [text] : [])),
+  };
 }
 
 async function* startingWith<T>(first: Promise<IteratorResult<T>>, rest: AsyncGenerator<T>): AsyncGenerator<T> {
@@ -191,7 +216,7 @@ function lineText(line: ConsoleLine, paint: ReturnType<typeof painter>): string 
     case "edit":
       return `${time} ${paint("dim", `fleet: ${visible(line.text)}`)}`;
     case "file":
-      return `${time} ${paint("green", "fleet")}: ${line.name} lies in ${line.path}${line.text === null ? "" : `\n${visible(line.text)}`}`;
+      return `${time} ${paint("green", "fleet")}: ${visible(line.name)} lies in ${line.path}${line.text === null ? "" : `\n${visible(line.text)}`}`;
     case "mark":
       return line.mark === "failed" ? `${time} ${paint("red", "not answered")}` : undefined;
     case "typing":

@@ -140,6 +140,9 @@ export async function list(context: Context, options: { json?: true | undefined 
     return 0;
   }
   const paint = painter(context.color);
+  const silent = (await context.isDaemonUp())
+    ? "the daemon does not say; see: mosaic fleet logs"
+    : "the daemon is not up to say";
   const rows = connections.map((one) => [
     one.account,
     one.platform,
@@ -147,7 +150,7 @@ export async function list(context: Context, options: { json?: true | undefined 
     one.agent ?? "(orchestrator)",
     String(one.channels.length),
     `${one.owners.length} and ${one.users.length}`,
-    one.health?.detail ?? (one.health === null ? "the daemon is not up to say" : ""),
+    one.health?.detail ?? (one.health === null ? silent : ""),
   ]);
   context.out(
     table(

@@ -60,6 +60,7 @@ export interface Connections {
   check(wiring: Wiring, token: string): Promise<Finding[]>;
   /** A new token for an account that there is: looked at, then kept. */
   renew(account: string, token: string): Promise<Finding[]>;
+  /** Looks whether all is right; an account that was given up is then connected again. */
   test(account: string): Promise<Finding[]>;
   remove(account: string): Promise<void>;
   /** A new code; good for ten minutes and one person. */

@@ -9,7 +9,7 @@ export class Bell {
   }
 
   async wait(atMostMs: number, signal: AbortSignal): Promise<void> {
-    if (!this.#rung) {
+    if (!this.#rung && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const done = () => {
           clearTimeout(timer);

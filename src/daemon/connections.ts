@@ -102,7 +102,11 @@ export function connectionsOf(
           hint: `mosaic fleet connect token ${account}`,
         });
       }
-      return probe(wiring, token);
+      const findings = await probe(wiring, token);
+      if ((await health())?.[account]?.state !== "needs-auth") return findings;
+      // What was refused is tried no more by itself; the same token, kept anew, makes a new connection.
+      keepToken(world, account, token);
+      return [...findings, { level: "good", text: `the daemon had given it up; ${account} is connected again` }];
     },
     async remove(account) {
       await removeAccount(world, account);

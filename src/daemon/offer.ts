@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+
 import { listen, routes } from "../api/server.ts";
 import type { FleetControl } from "../contract/command.ts";
 import { inProcess } from "../fleet/control.ts";
@@ -15,13 +17,18 @@ export async function offer(world: World, version: string, signal: AbortSignal):
   const startedAt = world.now();
   const fault = (error: unknown) =>
     world.log({ event: "api-fault", note: error instanceof Error ? error.message : String(error) });
+  let last = "";
   while (!signal.aborted) {
     try {
       // Whoever is asked here is the daemon: there is none to be brought up.
       const control = inProcess(world, { ensureDaemon: async () => {} });
       await offerOnce(control);
+      last = "";
     } catch (error) {
-      fault(error);
+      // What lasts is one line of the log, and not one every time.
+      const words = String(error);
+      if (words !== last) fault(error);
+      last = words;
     }
     // A full disk or a locked database passes.
     await pause(againMs, signal);
@@ -29,11 +36,12 @@ export async function offer(world: World, version: string, signal: AbortSignal):
 
   async function offerOnce(control: FleetControl): Promise<void> {
     const end = new AbortController();
-    const chats = talk(world, control, AbortSignal.any([signal, end.signal]));
-    try {
+    const over = AbortSignal.any([signal, end.signal]);
+    const chats = talk(world, control, over);
+    const open = () => {
       // Agents' launches make it too, but people talk to a fleet that was never started.
       privateFolder(world.home.sockets, world.uid);
-      const api = await listen(
+      return listen(
         world.home.api,
         routes({
           control,
@@ -45,9 +53,24 @@ export async function offer(world: World, version: string, signal: AbortSignal):
         }),
         fault,
       );
+    };
+    try {
+      let api = await open();
+      /** Whoever cleans up may take the socket away, and nobody could reach a daemon that runs. */
+      const stay = async () => {
+        while (!over.aborted) {
+          await pause(againMs, over);
+          if (over.aborted || existsSync(world.home.api)) continue;
+          await api.close();
+          api = await open();
+        }
+      };
+      const staying = stay();
       try {
-        await chats.done;
+        await Promise.race([chats.done, staying]);
       } finally {
+        end.abort();
+        await staying.catch(() => {}); // told by the race
         await api.close();
       }
     } finally {

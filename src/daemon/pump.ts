@@ -41,10 +41,11 @@ export async function pump(world: World, signal: AbortSignal): Promise<void> {
       } catch (error) {
         world.log({ event: "mail-fault", note: error instanceof Error ? error.message : String(error) });
       }
-      const next = world.now() + (open > 0 ? lookMs : restMs);
+      // Not by the clock, which may be set back.
+      const next = performance.now() + (open > 0 ? lookMs : restMs);
       // A ring may be anybody's look at the files; only another's change is worth a round.
-      do await bell.wait(Math.max(0, next - world.now()), signal);
-      while (!signal.aborted && world.now() < next && store?.hasChanged() !== true);
+      do await bell.wait(Math.max(0, next - performance.now()), signal);
+      while (!signal.aborted && performance.now() < next && store?.hasChanged() !== true);
     }
   } finally {
     watcher?.close();

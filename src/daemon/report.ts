@@ -10,6 +10,7 @@ import { isAgentToken } from "../fleet/credentials.ts";
 import type { World } from "../fleet/world.ts";
 import { FleetError, wordSystemFault } from "../lib/errors.ts";
 import { makeFolder } from "../lib/folder.ts";
+import { visible } from "../lib/text.ts";
 import { openStore } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
 import { consoleWiring } from "./talk.ts";
@@ -17,6 +18,8 @@ import { consoleWiring } from "./talk.ts";
 /** Texts are cut for the strictest platform that is not this machine's own. */
 const shortest = 2_000;
 const longest = 100_000;
+/** One report is a few messages on every platform, and no night of them. */
+const mostText = 10_000;
 const mostBytes = 25 * 1024 * 1024;
 
 /** What an agent tells the person in the chat; kept for good when it returns, and sent by the daemon. Works with it down. */
@@ -38,6 +41,11 @@ export async function report(
   }
   if (said.text.trim() === "" && said.file === undefined)
     throw new FleetError("usage", "There is nothing to report.", { hint: 'mosaic fleet report "It is done: …"' });
+  if (said.text.length > mostText) {
+    throw new FleetError("usage", `The report has ${said.text.length} characters; ${mostText} is the most.`, {
+      hint: 'put it into a file, and say what is in it: mosaic fleet report --file FILE "…"',
+    });
+  }
   const id = randomUUID();
   const file = said.file === undefined ? undefined : keepFile(world, id, said.file);
   const ledger = openLedger(home.chat);
@@ -68,7 +76,7 @@ function keepFile({ home }: World, id: string, path: string): { path: string; na
     makeFolder(folder);
     const kept = join(folder, "file");
     copyFileSync(real, kept);
-    return { path: kept, name: basename(real) };
+    return { path: kept, name: visible(basename(real)).replaceAll(/\s+/g, " ") };
   } catch (error) {
     throw wordSystemFault(error, `read ${path}`);
   }

@@ -64,13 +64,13 @@ export async function serve(
     const { builtin, systemd } = world.supervisors;
     const pumping = pump(world, signal);
     const offering = offer(world, version, signal);
-    let nextBeat = 0;
+    let nextBeat = 0; // not by the clock, which may be set back
     let kept = 0;
     while (!signal.aborted) {
       try {
         kept = await builtin.reconcile();
-        if (world.now() >= nextBeat) {
-          nextBeat = world.now() + world.beatIntervalS * 1_000;
+        if (performance.now() >= nextBeat) {
+          nextBeat = performance.now() + world.beatIntervalS * 1_000;
           await systemd.reconcile();
           await beatForOthers(world);
         }
@@ -80,7 +80,7 @@ export async function serve(
         await pause(1_000, signal);
       }
       // Where systemd looks after all of them there is nothing to do until the next beat.
-      const untilBeat = Math.max(0, nextBeat - world.now());
+      const untilBeat = Math.max(0, nextBeat - performance.now());
       await wake.wait(kept > 0 ? Math.min(lookMs, untilBeat) : untilBeat, signal);
     }
     await Promise.all([pumping, offering]);

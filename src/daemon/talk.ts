@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
-import { watch } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 
 import { runChat, type Chat, type ChatSurroundings } from "../chat/chat.ts";
 import { consoleChat, consoleConnector, consoleOwner } from "../connector/console/console.ts";
@@ -9,12 +8,13 @@ import type { FleetControl } from "../contract/command.ts";
 import type { Wiring } from "../contract/connector.ts";
 import type { ConsoleDoor } from "../contract/console.ts";
 import { fleetApprovals } from "../fleet/approvals.ts";
-import { connectorToken, connectorTokenMark, connectorTokenPath } from "../fleet/credentials.ts";
+import { connectorToken, connectorTokenMark } from "../fleet/credentials.ts";
 import type { World } from "../fleet/world.ts";
-import { makeFolder, privateFolder } from "../lib/folder.ts";
+import { privateFolder } from "../lib/folder.ts";
 import { openStore } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
 import { Bell } from "./bell.ts";
+import { watchFleet } from "./watch-fleet.ts";
 
 /** The chats of this host, and the door to its own. */
 export interface Talk extends Chat {
@@ -72,7 +72,7 @@ export function talk(world: World, control: FleetControl, signal: AbortSignal): 
     mail.close(); // it is tried again
     throw error;
   }
-  const watcher = watchFleet(world, chat);
+  const watcher = watchFleet(home, chat);
   const done = chat.done.finally(() => {
     watcher?.close();
     mail.close();
@@ -85,36 +85,4 @@ function accountLock({ uid }: World, platform: string, token: string): string {
   const folder = `/tmp/mosaic-${uid}-accounts`;
   privateFolder(folder, uid);
   return join(folder, `${createHash("sha256").update(`${platform} ${token}`).digest("hex").slice(0, 32)}.lock`);
-}
-
-/** What an adapter writes when its agent does something; beats, which every agent writes all the time, are not among them. */
-const stirring = /\/(journal|events)\.jsonl$|\/questions\//;
-
-/** Every change of a message goes through its database's log. Where that cannot be watched, looking is enough. */
-function watchFleet({ home }: World, chat: Chat): { close(): void } | undefined {
-  const log = `${basename(home.messages)}-wal`;
-  const written = `${basename(home.chat)}-wal`;
-  const roster = basename(home.roster);
-  try {
-    const watcher = watch(home.fleet, (_, file) => {
-      if (file === log) chat.ring();
-      if (file === written) chat.written();
-      if (file === roster) chat.reread();
-    });
-    makeFolder(home.agents);
-    const agents = watch(home.agents, { recursive: true }, (_, file) => {
-      if (file !== null && stirring.test(file)) chat.ring();
-    });
-    const tokenFolder = dirname(connectorTokenPath(home, "any"));
-    makeFolder(tokenFolder);
-    const tokens = watch(tokenFolder, () => chat.reread());
-    const watchers = [watcher, agents, tokens];
-    const close = () => {
-      for (const one of watchers) one.close();
-    };
-    for (const one of watchers) one.on("error", close);
-    return { close };
-  } catch {
-    return undefined;
-  }
 }

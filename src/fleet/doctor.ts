@@ -3,9 +3,11 @@ import { dirname, join } from "node:path";
 
 import type { Finding } from "../contract/command.ts";
 import { harnessOf, supported } from "../harness/index.ts";
+import { whyUnusable } from "../lib/database.ts";
 import { FleetError, systemCode } from "../lib/errors.ts";
 import { exec } from "../lib/exec.ts";
 import { findExecutable } from "../lib/find-executable.ts";
+import { quote } from "../lib/quote.ts";
 import { readRosterText } from "../roster/load.ts";
 import { lingers, systemctl, whyUnreachable } from "../supervisor/systemd/systemctl.ts";
 import { findHarness, versionOf } from "./find-harness.ts";
@@ -70,6 +72,17 @@ function homeOf({ home }: World): Finding[] {
       level: "bad",
       text: `home ${home.fleet} cannot be written (${systemCode(error) ?? "fault"})`,
       next: `ls -ld ${dirname(home.fleet)}`,
+    });
+  }
+  for (const path of [home.messages, home.chat, home.console]) {
+    const why = whyUnusable(path);
+    if (why === undefined) continue;
+    const aside = quote(join(dirname(path), "damaged"));
+    // Its log too: a new database would take an old one's log for its own.
+    findings.push({
+      level: "bad",
+      text: `the database ${path}: ${why}`,
+      next: `look at it; or begin anew without what is in it: mkdir -p ${aside} && mv ${quote(path)}* ${aside}`,
     });
   }
   if (!home.sockets.startsWith(join(home.fleet, "/"))) {

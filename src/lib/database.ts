@@ -95,6 +95,24 @@ const faults: Record<number, string> = {
   26: "it is no database of ours",
 };
 
+/** Why a database that is there cannot be used; undefined where nothing is wrong with it, or where it is not there. Changes nothing. */
+export function whyUnusable(path: string): string | undefined {
+  if (!process.getBuiltinModule("node:fs").existsSync(path)) return undefined;
+  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  try {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
+    try {
+      const found = Object.values(db.prepare("PRAGMA quick_check(1)").get() ?? {})[0];
+      return found === "ok" ? undefined : faults[11];
+    } finally {
+      db.close();
+    }
+  } catch (error) {
+    const code = error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : 0;
+    return faults[code] ?? (error instanceof Error ? error.message : String(error));
+  }
+}
+
 function isFull(path: string): boolean {
   try {
     const { bavail, bsize } = process.getBuiltinModule("node:fs").statfsSync(path);

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { dirname } from "node:path";
 
@@ -10,6 +10,7 @@ import type { ConsoleLine } from "../../src/contract/console.ts";
 import type { Message } from "../../src/contract/message.ts";
 import { FleetError } from "../../src/lib/errors.ts";
 import { pause, until } from "../../src/lib/wait.ts";
+import { openStore } from "../../src/mail/store.ts";
 import { serve, whileDaemonsDie } from "../kills.ts";
 import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
 
@@ -49,6 +50,29 @@ test("chat says one thing and prints what comes of it: a message for the orchest
     ["mos", "hello there", "owner"],
     ["co", "from afar", "owner"],
     ["mos", "by pipe", "owner"],
+  ]);
+});
+
+test("what the daemon does not take ends the chat with its sentence, and waits for nothing", async () => {
+  const rig = await setUp();
+  const said = rig.mosaic(["fleet", "chat", "-"], { input: "a".repeat(1_200_000) });
+  const late = pause(10_000).then(() => "it waits still");
+  expect(await Promise.race([said, late])).toMatchObject({ code: 2, err: expect.stringContaining("Too big") });
+});
+
+test("one turn that answers what two terminals said is the answer of both", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  const said = ["first", "second"].map((text) => rig.fleet("chat", text, "--timeout", "30s"));
+  const mail = openStore(rig.home.messages);
+  onTestFinished(() => mail.close());
+  await expect.poll(() => mail.list({ to: "mos", last: 9 }), { timeout: 15_000 }).toHaveLength(2);
+  const answeredAt = Date.now();
+  for (const { id } of mail.list({ to: "mos", last: 9 }))
+    mail.move(id, { state: "answered", answer: "both are done", answeredAt, closed: true }, answeredAt);
+  expect(await Promise.all(said)).toMatchObject([
+    { code: 0, out: "both are done\n" },
+    { code: 0, out: "both are done\n" },
   ]);
 });
 
@@ -99,6 +123,33 @@ test("the socket is the owner's alone; health and metrics are there; a second da
     code: 4,
     err: expect.stringMatching(/A daemon of this home runs already/),
   });
+});
+
+test("a damaged database of the chats is told by doctor, is one line of the log, and is all that is lost", async () => {
+  const rig = makeRig();
+  rig.roster(rosterOf(mos));
+  writeFileSync(rig.home.chat, "garbage".repeat(2_000));
+  expect((await rig.fleet("start")).code).toBe(0);
+  expect(await rig.fleet("doctor")).toMatchObject({
+    code: 4,
+    out: expect.stringContaining(`${rig.home.chat}: it is no database of ours`),
+  });
+  expect(await rig.fleet("chat", "/ps")).toMatchObject({ code: 5 }); // waits for two of the daemon's tries
+  renameSync(rig.home.chat, `${rig.home.chat}.damaged`);
+  expect(await rig.fleet("chat", "/ps")).toMatchObject({ code: 0, out: expect.stringMatching(/mos +\* +running/) });
+  const log = readFileSync(`${rig.home.log}/fleet.jsonl`, "utf8");
+  expect(log.split("\n").filter((line) => line.includes("api-fault"))).toHaveLength(1);
+  expect((await rig.fleet("doctor")).out).not.toContain("database");
+});
+
+test("a socket that somebody has cleaned away is there again, and the daemon is the same", async () => {
+  const rig = await setUp();
+  await rig.fleet("chat", "/ps");
+  const pid = rig.daemonPid();
+  rmSync(rig.home.api);
+  expect(await rig.fleet("chat", "/ps")).toMatchObject({ code: 0, out: expect.stringMatching(/mos +\* +running/) });
+  expect(statSync(rig.home.api).mode & 0o777).toBe(0o600);
+  expect(rig.daemonPid()).toBe(pid);
 });
 
 test("the fleet through the daemon is the fleet of the command line: state, outcomes, errors, progress, events", async () => {

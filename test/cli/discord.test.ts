@@ -134,6 +134,26 @@ test("a token that is refused is said where a person looks, tried no more, and m
   await expect.poll(() => ours(), soon).toEqual([typed]);
 });
 
+test("what a person has mended at Discord itself is tried again when they ask whether it is right", async () => {
+  const { rig, say, double, ours } = await connectedFleet();
+  await double.behave({ contentAllowed: false });
+  await double.forget();
+  await double.drop();
+  await isState(rig, "needs-auth");
+  expect(await rig.fleet("connect", "test", "discord")).toMatchObject({
+    code: 4,
+    err: expect.stringContaining("Message Content Intent"),
+  });
+  await double.behave({ contentAllowed: true });
+  expect(await rig.fleet("connect", "test", "discord")).toMatchObject({
+    code: 0,
+    out: expect.stringContaining("discord is connected again"),
+  });
+  await isState(rig, "up");
+  await say("there again");
+  await expect.poll(() => ours(), soon).toEqual([typed]);
+});
+
 test("pairing: nobody is heard until a code that was made here is sent and its sender let in here; out again at once", async () => {
   const { rig, say, double, ids, ours } = await connectedFleet({ owner: false });
   await say("anybody there?");

@@ -50,6 +50,13 @@ test("an orchestrator's report reaches the person unasked, a file with it, with 
   expect((await textsUntil(rig, /notes/)).slice(-2)).toEqual(["while you were away", "file notes.txt line one"]);
 });
 
+test("a file's name is shown without what would move a cursor or begin a line", async () => {
+  const { rig, as } = await setUp();
+  writeFileSync(join(rig.root, "work", "a\u001b[2J\n12:00 fleet: b.txt"), "inside");
+  expect((await as("mos", "--file", "a\u001b[2J\n12:00 fleet: b.txt")).code).toBe(0);
+  expect(await textsUntil(rig, /inside/)).toEqual(["file a 12:00 fleet: b.txt inside"]);
+});
+
 test("a worker reports only to an owner who wrote to it, and in its own name", async () => {
   const { rig, as } = await setUp();
   expect(await as("co", "listen to me")).toMatchObject({
@@ -69,6 +76,10 @@ test("refused: nobody's token, a person, nothing to say, what belongs to the fle
   expect(forged).toMatchObject({ code: 4, err: expect.stringMatching(/token/) });
   expect(await rig.fleet("report", "x")).toMatchObject({ code: 2 });
   expect(await as("mos", " ")).toMatchObject({ code: 2, err: expect.stringMatching(/nothing to report/) });
+  expect(await as("mos", "x".repeat(10_001))).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/10001 characters; 10000 is the most[\s\S]*--file/),
+  });
   const secret = join(rig.home.secrets, "agents", "mos");
   expect(await as("mos", "--file", secret)).toMatchObject({
     code: 4,

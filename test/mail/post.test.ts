@@ -99,6 +99,23 @@ describe("the pump", () => {
     await done;
   });
 
+  test("a clock that is set back by an hour keeps no message waiting for that hour", async () => {
+    const { world, store, say, typed, alive } = setUp("mos");
+    let aheadMs = 3_600_000;
+    world.now = () => Date.now() + aheadMs;
+    Object.assign(alive, { process: "none", pid: undefined });
+    const { id } = say("mos", "when it is up");
+    const over = new AbortController();
+    const done = pump(world, over.signal);
+    await expect.poll(() => store.find(id)?.reason).toMatch(/^it is /);
+    aheadMs = 0;
+    Object.assign(alive, { process: "alive", pid: 7 });
+    await expect.poll(() => typed.length, { timeout: 5_000 }).toBe(1);
+    typed[0]?.done();
+    over.abort();
+    await done;
+  });
+
   test("its end waits for what is on its way, however often it has looked meanwhile", async () => {
     const { world, say, state, typed } = setUp("slow", "fast");
     const over = new AbortController();
