@@ -20,8 +20,8 @@ export const permissions = (desk: Desk): Promise<Permission[]> =>
 
 /**
  * Allows it this once, or denies it; the dialog in the terminal closes. A denial ends the turn, and denies whatever else
- * the same conversation waits for: OpenCode knows no other. A question
- * that is left without an answer ends the turn too.
+ * the same conversation waits for: OpenCode knows no other. A question that is
+ * left without an answer ends the turn too.
  */
 export const answer = (desk: Desk, permission: string, decision: "allow" | "deny"): Promise<void> =>
   settle(desk, permission, (kind) => {
