@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync, existsSync, readdirSync, readlinkSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
@@ -96,6 +97,28 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     typeKeys(rig, "Enter");
     await answered(rig, "mos", 2);
     expect(conversation(rig, "mos", "user")).toEqual(["a message meanwhile", "my half-typed draft"]);
+  });
+
+  test("the program that opened the conversation leaves the terminal as the view has set it", async () => {
+    const rig = await setUp();
+    await screenShows(rig, "scripted-large");
+    const { dir, terminal: socket } = rig.place("mos");
+    const openers = () =>
+      readdirSync("/proc").filter((pid) => {
+        try {
+          const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+          return line.includes("codex-opener.js\0") && line.includes(`${dir}/desk.json`) && !line.startsWith("/bin/sh");
+        } catch {
+          return false;
+        }
+      });
+    expect(openers()).toHaveLength(1); // it stays beside the view for a while
+    await expect.poll(openers, { timeout: 40_000 }).toEqual([]);
+    // Line by line, as Node had found it, no key but Enter would reach the view.
+    const { stdout: tty } = spawnSync("tmux", ["-S", socket, "display", "-p", "-t", "=mos:", "#{pane_tty}"], {
+      encoding: "utf8",
+    });
+    expect(spawnSync("stty", ["-a", "-F", tty.trim()], { encoding: "utf8" }).stdout).toContain(" -icanon ");
   });
 
   test("busy: next waits for the turn's end, steer comes before it, interrupt ends the turn", async () => {

@@ -1,8 +1,10 @@
 import { readlinkSync, rmSync } from "node:fs";
 
+import type { Decision } from "../../contract/command.ts";
 import { FleetError } from "../../lib/errors.ts";
 import { exec } from "../../lib/exec.ts";
 import { findExecutable, programOf } from "../../lib/find-executable.ts";
+import { withLock } from "../../lib/lock.ts";
 import { signal } from "../../lib/proc.ts";
 import type { Desk, Harness } from "../harness.ts";
 import { decide, waitingApprovals } from "./approvals.ts";
@@ -137,16 +139,11 @@ export const codex: Harness = {
 
   async permissions(desk) {
     const asked = await atServer(desk, 3_000, waitingApprovals);
-    return asked.map(({ id, what, cwd, reason, at }) => ({ id, what, cwd, reason, at }));
+    return asked.map(({ permission }) => permission);
   },
 
-  async answer(desk, permission, decision) {
-    const done = await atServer(desk, 3_000, (line, thread) => decide(line, thread, permission, decision));
-    if (!done)
-      throw new FleetError("conflict", `${desk.agent.name} does not wait for that permission any more.`, {
-        hint: `mosaic fleet explain ${desk.agent.name}`,
-      });
-  },
+  answer: settle,
+  choose: (desk, permission, answers) => settle(desk, permission, { answers }),
 
   async end(desk, pid) {
     // A server that is told to end waits for its running turn, so the turn is ended first.
@@ -171,6 +168,17 @@ export const codex: Harness = {
     return readRollout(file, lines);
   },
 };
+
+/** One at a time: all who wait for an answer's effect are told that one counted, and not whose. */
+async function settle(desk: Desk, permission: string, decision: Decision): Promise<void> {
+  const done = await withLock(`${desk.place.dir}/answer.lock`, { what: `an answer to ${desk.agent.name}` }, () =>
+    atServer(desk, 3_000, (line, thread) => decide(line, thread, permission, decision)),
+  );
+  if (done) return;
+  throw new FleetError("conflict", `${desk.agent.name} does not wait for that permission any more.`, {
+    hint: `mosaic fleet explain ${desk.agent.name}`,
+  });
+}
 
 /** Does something at the agent's own server, or says why that was not possible. */
 async function atServer<T>(

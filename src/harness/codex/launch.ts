@@ -24,7 +24,8 @@ exec 3<&0
 (
   while kill -0 $$ 2>/dev/null; do
     # In the background: it stays beside the view until that has joined.
-    opened=$("$node" "$opener" "$desk" $$ &)
+    # Away from the terminal: Node would set that back, at its end, to what it was before the view.
+    opened=$("$node" "$opener" "$desk" $$ 2>"\${log%/*}/opener.log" &)
     [ -z "$opened" ] || thread=$opened
     [ -n "$thread" ] || { kill $$; exit 1; }
     "$@" --remote "unix://$socket" --no-alt-screen resume "$thread" <&3

@@ -36,10 +36,12 @@ const usedWords: Readonly<Record<string, string>> = {
   ClientRequest:
     "initialize thread/start thread/name/set thread/resume thread/read thread/turns/list thread/items/list thread/queue/list thread/queue/add thread/queue/start turn/start turn/steer turn/interrupt",
   ServerNotification: "item/completed serverRequest/resolved",
-  ServerRequest: "item/commandExecution/requestApproval item/fileChange/requestApproval",
+  ServerRequest: "item/commandExecution/requestApproval item/fileChange/requestApproval item/tool/requestUserInput",
   CommandExecutionRequestApprovalParams: "threadId itemId approvalId startedAtMs command cwd reason",
   CommandExecutionRequestApprovalResponse: "decision accept decline",
   FileChangeRequestApprovalResponse: "decision accept decline",
+  ToolRequestUserInputParams: "threadId itemId questions id question options label description isSecret",
+  ToolRequestUserInputResponse: "answers",
   "v2/ThreadStartParams": "cwd model sandbox approvalPolicy developerInstructions",
   "v2/ThreadResumeParams": "threadId excludeTurns",
   "v2/ThreadReadResponse":

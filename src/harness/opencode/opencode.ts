@@ -9,7 +9,7 @@ import { until } from "../../lib/wait.ts";
 import type { Harness } from "../harness.ts";
 import { converse, type Line } from "./channel.ts";
 import { passwordOf, prepareLaunch, quiet, temporary } from "./launch.ts";
-import { answer, permissions } from "./permissions.ts";
+import { answer, choose, permissions } from "./permissions.ts";
 import { isNoted, messageOf, nextMessage, noteMessage, noteTakenUp } from "./receipts.ts";
 import { atServer, refusedOnly } from "./server.ts";
 import { readSession, type Message } from "./session.ts";
@@ -133,6 +133,7 @@ export const opencode: Harness = {
 
   permissions,
   answer,
+  choose,
 
   async end(desk, pid) {
     // An ended turn is written down as one; a killed one would look as if it still ran.

@@ -62,5 +62,10 @@ export interface Asked {
 export interface Question {
   id: string;
   sessionID: string;
-  questions: { question: string }[];
+  questions: {
+    question: string;
+    options: { label: string; description: string }[];
+    /** More than one may be chosen. */
+    multiple?: boolean;
+  }[];
 }

@@ -2,11 +2,14 @@ import type { Answer } from "../harness.ts";
 import type { Line } from "./channel.ts";
 import type { Asked, Message, Question, Status } from "./session.ts";
 
-/** What OpenCode says of itself. The process is one agent's alone, so a subagent's question is the agent's too. */
-export interface Seen {
+/** What OpenCode does, and what it waits for. The process is one agent's alone, so a subagent's question is the agent's too. */
+interface Open {
   statuses: Status[];
   permissions: Asked[];
   questions: Question[];
+}
+
+export interface Seen extends Open {
   /** The newest messages, oldest first. */
   messages: Message[];
 }
@@ -15,22 +18,25 @@ export interface Seen {
 const enough = 3;
 
 export async function look(line: Line, id: string): Promise<Seen> {
-  const [statuses, permissions, questions, messages] = await Promise.all([
+  const [open, messages] = await Promise.all([lookForOpen(line), newestOf(line, id, enough)]);
+  return { ...open, messages };
+}
+
+export async function lookForOpen(line: Line): Promise<Open> {
+  const [statuses, permissions, questions] = await Promise.all([
     line.get<Record<string, Status>>("/session/status"),
     line.get<Asked[]>("/permission"),
     line.get<Question[]>("/question"),
-    newestOf(line, id, enough),
   ]);
   return {
     statuses: Object.values(statuses),
     permissions: openOnes(statuses, permissions),
     questions: openOnes(statuses, questions),
-    messages,
   };
 }
 
 /** An aborted turn's question stays in the list (seen); nobody waits for its answer. */
-export const openOnes = <T extends { sessionID: string }>(statuses: Record<string, Status>, asked: T[]): T[] =>
+const openOnes = <T extends { sessionID: string }>(statuses: Record<string, Status>, asked: T[]): T[] =>
   asked.filter(({ sessionID }) => statuses[sessionID] !== undefined);
 
 /** Answers with no whatever it waits for; an abort alone would leave the question open. */
@@ -65,8 +71,7 @@ export function wordOf({ statuses, permissions, questions, messages }: Seen): Wo
   if (asked !== undefined)
     return { state: "waiting-permission", why: `permission: ${asked.permission} ${aboutOf(asked)}` };
   const [question] = questions;
-  if (question !== undefined)
-    return { state: "waiting-input", why: question.questions.map((one) => one.question).join(" ") };
+  if (question !== undefined) return { state: "waiting-input", why: wordsOf(question.questions) };
   const retry = statuses.find((status) => status.type === "retry");
   if (retry !== undefined) return retryWord(retry);
   const newest = messages.at(-1)?.info;
@@ -85,6 +90,8 @@ export function wordOf({ statuses, permissions, questions, messages }: Seen): Wo
   const over = newest.time.completed ?? newest.time.created;
   return { state: "limited", why, ...(seconds > 0 && { until: over + seconds * 1_000 }) };
 }
+
+export const wordsOf = (questions: Question["questions"]): string => questions.map((one) => one.question).join(" ");
 
 /** The command or the file in question; patterns alone would hide how commands hang together. */
 export const aboutOf = ({ metadata, patterns }: Asked): string => {
