@@ -169,7 +169,8 @@ export async function decide(
   }
   const word = `${decidedText(decision)} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
   for (const one of prompts.siblings(prompt)) {
-    if (one.state !== "open") continue;
+    // Seen to be gone a moment ago, when the answer had begun to work: that was this one.
+    if (one.state !== "open" && one.state !== "gone") continue;
     close(parts, one, "decided", word);
   }
   return end(word, { onPrompt: true });
