@@ -63,6 +63,7 @@ test("what the daemon does not take ends the chat with its sentence, and waits f
 test("one turn that answers what two terminals said is the answer of both", async () => {
   const rig = makeRig();
   rig.roster(rosterOf(mos));
+  await rig.fleet("chat", "/ps"); // one daemon: of two that begin at once the second would outlive the test
   const said = ["first", "second"].map((text) => rig.fleet("chat", text, "--timeout", "30s"));
   const mail = openStore(rig.home.messages);
   onTestFinished(() => mail.close());
