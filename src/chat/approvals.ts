@@ -120,11 +120,12 @@ export async function decide(
   const prompts = openPrompts(ledger);
   const [, pressed = "deny", token] = /^(allow|deny|\d) (\S+)$/.exec(given) ?? [];
   const meant = typed ?? (pressed === "allow" || pressed === "deny" ? pressed : { text: pressed });
+  const verb = typeof meant === "object" ? "answer" : meant;
   const prompt = prompts.find(row.account, token ?? given);
   const end = (word: string, how: { onPrompt?: true } = {}) => {
     const { account, chat, thread, id, seq, speaker } = row;
     const note = `${prompt?.agent ?? ""} ${prompt?.what ?? ""}`.trim().slice(0, 200);
-    const verdict = `${typeof meant === "object" ? "answer" : meant}: ${word}`.slice(0, 200);
+    const verdict = `${verb}: ${word}`.slice(0, 200);
     ledger.database.atOnce(() => {
       // Whoever pressed a button reads the result on the question itself; whoever wrote, or was refused, gets a line.
       if (typed !== undefined || !how.onPrompt)
@@ -141,6 +142,12 @@ export async function decide(
   };
   if (row.standing !== "owner") return end("Only an owner may decide that.");
   if (prompt === undefined || prompt.chat !== row.chat) return end("There is no such question here. See /approvals.");
+  // A kill came between the decision and the note of it: it was carried out then, or somebody was faster.
+  if (row.state === "begun" && !(await fleet.approvals()).some((one) => isSame(one, prompt))) {
+    const word = `It is over; mosaic was restarted while you decided (${verb}).`;
+    if (prompt.state === "open") close(parts, prompt, "gone", word);
+    return end(word);
+  }
   if (prompt.state !== "open") return end(`That is over: ${prompt.state}.`);
   if (now() >= prompt.expiresAt)
     return end("That question is too old to be answered here. See: mosaic fleet approvals");
@@ -154,6 +161,7 @@ export async function decide(
     typeof meant === "object"
       ? { answers: (asked.questions?.length ?? 1) > 1 ? meant.text.trim().split(/\s*[;\n]\s*/) : [meant.text] }
       : meant;
+  ledger.mark(row.seq, "begun");
   try {
     await fleet.control.run({ do: "answer", id: `${prompt.agent}/${prompt.permission}`, decision, by: askerOf(row) });
   } catch (error) {
@@ -161,7 +169,8 @@ export async function decide(
   }
   const word = `${decidedText(decision)} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
   for (const one of prompts.siblings(prompt)) {
-    if (one.state !== "open") continue;
+    // Seen to be gone a moment ago, when the answer had begun to work: that was this one.
+    if (one.state !== "open" && one.state !== "gone") continue;
     close(parts, one, "decided", word);
   }
   return end(word, { onPrompt: true });

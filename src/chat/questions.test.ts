@@ -1,7 +1,10 @@
-import { expect, test } from "vitest";
+import { join } from "node:path";
+
+import { expect, onTestFinished, test } from "vitest";
 
 import { question, ready, setUp } from "../../test/chat/rig.ts";
-import type { Approval } from "../contract/command.ts";
+import type { Approval, Outcome } from "../contract/command.ts";
+import { openLedger } from "./ledger.ts";
 import { approvalText } from "./words.ts";
 
 const look = { timeout: 5_000 };
@@ -89,6 +92,44 @@ test("a question that has moved to its terminal is not called answered", async (
   rig.approvals.splice(0, 1, { ...question("1", "permission prompt"), id: null });
   rig.chat.reread();
   await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere, or now asked in its terminal.");
+});
+
+test("a kill in the middle of a decision: whoever decided is told so, and the audit says that it was they", async () => {
+  const first = await ready(setUp({}, undefined, { run: () => new Promise(() => {}) }));
+  first.approvals.push(question("1", "make"));
+  await expect.poll(() => first.village.read(), look).toHaveLength(1);
+  const asked = first.village.sent.find((out) => out.kind === "text");
+  const allow = asked?.kind === "text" ? (asked.choices?.[0]?.id ?? "") : "";
+  first.village.say("", { kind: "press", id: `id ${asked?.key}`, choice: allow, revision: "1" });
+  await expect.poll(() => first.commands).toHaveLength(1);
+  await first.end();
+  const second = await ready(setUp({}, first.folder));
+  await expect.poll(() => second.village.read().at(-1), look).toMatch(/restarted while you decided \(allow\)/);
+  const ledger = openLedger(join(first.folder, "chat.db"));
+  onTestFinished(() => ledger.database.close());
+  const { db } = ledger.database;
+  expect(db.prepare("SELECT speaker, note FROM audit WHERE decision LIKE 'allow: %restarted%'").all()).toEqual([
+    { speaker: "owner", note: "co make" },
+  ]);
+  expect(second.commands).toEqual([]);
+});
+
+test("an answer that takes its time is the presser's, also where the question is seen to be gone meanwhile", async () => {
+  let finish: (outcome: Outcome) => void = () => {};
+  const slow = new Promise<Outcome>((resolve) => (finish = resolve));
+  const rig = await ready(setUp({}, undefined, { run: () => slow }));
+  const approval = question("1", "make");
+  rig.approvals.push(approval);
+  await expect.poll(() => rig.village.read(), look).toHaveLength(1);
+  const asked = rig.village.sent.find((out) => out.kind === "text");
+  const allow = asked?.kind === "text" ? (asked.choices?.[0]?.id ?? "") : "";
+  rig.village.say("", { kind: "press", id: `id ${asked?.key}`, choice: allow, revision: "1" });
+  await expect.poll(() => rig.commands).toHaveLength(1);
+  rig.approvals.splice(0);
+  rig.chat.reread();
+  await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere.");
+  finish({ did: "answer", approval, decision: "allow" });
+  await expect.poll(() => rig.village.read()[0], look).toContain("Allowed by owner on village.");
 });
 
 test("what an agent asks for is shown without what would deceive, and what is not shown is said", () => {

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { namePattern } from "../contract/agent.ts";
 import type { Finding } from "../contract/command.ts";
 import type { Platform, Wiring } from "../contract/connector.ts";
+import { isToken } from "../fleet/credentials.ts";
 import { FleetError, systemCode, wordSystemFault } from "../lib/errors.ts";
 import { painter, table } from "../lib/text.ts";
 import { connectNow, forPeople } from "./connected.ts";
@@ -58,6 +59,11 @@ export function wiringOf(platform: Platform, options: AddOptions): Wiring {
   if (platform === "discord" && (options.channel?.length ?? 0) > 0 && options.guild === undefined) {
     throw new FleetError("usage", "A channel needs the server it is in.", { hint: "--guild ID --channel ID" });
   }
+  if (options.url !== undefined && !(URL.canParse(options.url) && /^https?:/i.test(options.url))) {
+    throw new FleetError("usage", `${JSON.stringify(options.url)} is no address of a chat service.`, {
+      hint: "--url https://… (leave it out for the platform's own)",
+    });
+  }
   return {
     account,
     platform,
@@ -78,7 +84,16 @@ export async function readToken(
   { tokenFile, tokenEnv }: Pick<AddOptions, "tokenFile" | "tokenEnv">,
 ): Promise<string> {
   const token = (await raw()).trim();
-  if (token !== "" && !/\s/.test(token)) return token;
+  if (isToken(token)) return token;
+  if (token !== "") {
+    throw new FleetError(
+      "usage",
+      `That is no token for ${account}: a token is one word, of plain letters, digits and signs.`,
+      {
+        hint: "copy it once more, and nothing else",
+      },
+    );
+  }
   throw new FleetError("usage", `There is no token for ${account}.`, {
     hint: `--token-file FILE, --token-env VARIABLE, or type it where it is asked for`,
   });

@@ -3,6 +3,7 @@ import { cancel, confirm, intro, note, password, select, text } from "@clack/pro
 import { runtimes, type Runtime } from "../contract/agent.ts";
 import type { Platform, Wiring } from "../contract/connector.ts";
 import type { Answers } from "../fleet/compose.ts";
+import { isToken } from "../fleet/credentials.ts";
 import { checkName, checkWorkdir, presetNamed, suggestName, type Situation } from "../fleet/init.ts";
 import { supported } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
@@ -87,7 +88,7 @@ export const agreed = (message: string): Promise<boolean> =>
 /** A question whose answer is not shown: one word, or none. */
 export async function askSecret(message: string): Promise<string> {
   const validate = (value: string | undefined) =>
-    /\S\s+\S/.test(value ?? "") ? "That has blanks in it; a token has none." : undefined;
+    isToken((value ?? "").trim() || "later") ? undefined : "A token is one word, of plain letters, digits and signs.";
   const given: string | undefined = await answered(password({ message, validate, output }));
   return given?.trim() ?? ""; // nothing typed at all is no string for the library
 }

@@ -4,7 +4,7 @@ import { endPairing, newPairing, pairings } from "../chat/pairing.ts";
 import { connectorOf } from "../connector/index.ts";
 import type { Finding } from "../contract/command.ts";
 import type { Connections, Health, Pairing, Wiring } from "../contract/connector.ts";
-import { connectorToken } from "../fleet/credentials.ts";
+import { connectorToken, hasConnectorToken } from "../fleet/credentials.ts";
 import { addAccount, keepToken, letIn, removeAccount, wiringNamed } from "../fleet/wire.ts";
 import type { World } from "../fleet/world.ts";
 import { FleetError } from "../lib/errors.ts";
@@ -67,7 +67,7 @@ export function connectionsOf(
       const known = await health();
       return (await wirings()).map((wiring) => ({
         ...wiring,
-        hasToken: connectorToken(home, wiring.account) !== undefined,
+        hasToken: hasConnectorToken(home, wiring.account),
         health: known?.[wiring.account] ?? null,
       }));
     },

@@ -22,15 +22,22 @@ const restMs = 15_000;
 /** Brings every message to its agent as soon as that can take it, and hears of its answer. Runs until the signal. */
 export async function pump(world: World, signal: AbortSignal): Promise<void> {
   const bell = new Bell();
-  const watcher = watchMessages(world, () => bell.ring());
+  const roster = { isEdited: false };
+  const watcher = watchMessages(world, (isRoster) => {
+    roster.isEdited ||= isRoster;
+    bell.ring();
+  });
   // Kept open: whoever closes it last rewrites the files, which would ring again.
   let store: Store | undefined;
   let nextPrune = 0;
+  /** What went wrong at the last look: while it lasts it is one line of the log. */
+  let fault = "";
   /** To whom something is just being brought: one agent's slowness (Claude takes only so much at a time) is nobody else's. */
   const delivering = new Map<string, Promise<void>>();
   try {
     while (!signal.aborted) {
       let open = 0;
+      roster.isEdited = false;
       try {
         store ??= openStore(world.home.messages);
         if (world.now() >= nextPrune) {
@@ -38,14 +45,17 @@ export async function pump(world: World, signal: AbortSignal): Promise<void> {
           store.prune(world.now() - keepMs);
         }
         open = await round(world, store, delivering);
+        fault = "";
       } catch (error) {
-        world.log({ event: "mail-fault", note: error instanceof Error ? error.message : String(error) });
+        const note = error instanceof Error ? error.message : String(error);
+        if (note !== fault) world.log({ event: "mail-fault", note });
+        fault = note;
       }
       // Not by the clock, which may be set back.
       const next = performance.now() + (open > 0 ? lookMs : restMs);
-      // A ring may be anybody's look at the files; only another's change is worth a round.
+      // A ring may be anybody's look at the files; only another's change, and the roster's, is worth a round.
       do await bell.wait(Math.max(0, next - performance.now()), signal);
-      while (!signal.aborted && performance.now() < next && store?.hasChanged() !== true);
+      while (!signal.aborted && performance.now() < next && !roster.isEdited && store?.hasChanged() !== true);
     }
   } finally {
     watcher?.close();
@@ -82,11 +92,14 @@ async function round(world: World, store: Store, delivering: Map<string, Promise
   return names.length;
 }
 
-/** Every change of the table goes through its write-ahead log. Where that cannot be watched, looking is enough. */
-function watchMessages({ home }: World, ring: () => void): { close(): void } | undefined {
+/** Every change of the table goes through its write-ahead log, and a broken roster may be mended. Where that cannot be watched, looking is enough. */
+function watchMessages({ home }: World, ring: (isRoster: boolean) => void): { close(): void } | undefined {
   const log = `${basename(home.messages)}-wal`;
+  const roster = basename(home.roster);
   try {
-    const watcher = watch(home.fleet, (_, file) => void (file === log && ring()));
+    const watcher = watch(home.fleet, (_, file) => {
+      if (file === log || file === roster) ring(file === roster);
+    });
     watcher.on("error", () => watcher.close());
     return watcher;
   } catch {

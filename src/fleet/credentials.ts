@@ -35,8 +35,26 @@ export function isAgentToken(home: Home, agent: string, token: string | undefine
   }
 }
 
+/** Whether that may be a token at all: one word that a header can hold. What was pasted with more is none. */
+export const isToken = (text: string): boolean => /^[\u0021-\u007e]+$/.test(text);
+
+/** Whether there is a file for an account's token, and something in it. */
+export const hasConnectorToken = (home: Home, account: string): boolean => readToken(home, account) !== undefined;
+
 /** The token of an account at a chat service; undefined where there is none. */
 export function connectorToken(home: Home, account: string): string | undefined {
+  const token = readToken(home, account);
+  if (token === undefined || isToken(token)) return token;
+  throw new FleetError(
+    "conflict",
+    `What is in ${connectorTokenPath(home, account)} is no token: a token is one word.`,
+    {
+      hint: `mosaic fleet connect token ${account}`,
+    },
+  );
+}
+
+function readToken(home: Home, account: string): string | undefined {
   try {
     return readFileSync(connectorTokenPath(home, account), "utf8").trim() || undefined;
   } catch (error) {

@@ -63,6 +63,7 @@ test("what the daemon does not take ends the chat with its sentence, and waits f
 test("one turn that answers what two terminals said is the answer of both", async () => {
   const rig = makeRig();
   rig.roster(rosterOf(mos));
+  await rig.fleet("chat", "/ps"); // one daemon: of two that begin at once the second would outlive the test
   const said = ["first", "second"].map((text) => rig.fleet("chat", text, "--timeout", "30s"));
   const mail = openStore(rig.home.messages);
   onTestFinished(() => mail.close());
@@ -287,6 +288,14 @@ test("connect: what is wrong is said before anything is kept, and no token reach
     err: expect.stringMatching(/There is no token for discord/),
   });
   expect(await add("--token-file", `${file}-none`)).toMatchObject({ code: 3 });
+  for (const odd of ["two words", "pasted…with.an-ellipsis", "bell\u0007"]) {
+    writeFileSync(file, odd);
+    expect(await add("--token-file", file)).toMatchObject({ code: 2, err: expect.stringMatching(/is no token/) });
+  }
+  expect(await add("--token-file", file, "--url", "discord.test")).toMatchObject({
+    code: 2,
+    err: expect.stringMatching(/"discord.test" is no address/),
+  });
   writeFileSync(file, "canary.token.0123456789");
   chmodSync(file, 0o600);
   const down = await add("--token-file", file, "--url", "http://127.0.0.1:9/api");

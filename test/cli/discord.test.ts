@@ -134,6 +134,19 @@ test("a token that is refused is said where a person looks, tried no more, and m
   await expect.poll(() => ours(), soon).toEqual([typed]);
 });
 
+test("a token file that somebody has filled by hand with more than a token is said so, and nothing is sent of it", async () => {
+  const { rig, double } = await connectedFleet();
+  const asked = (await double.asked()).length;
+  writeFileSync(join(rig.home.secrets, "connectors", "discord"), "token: abc\nmore\n");
+  await isState(rig, "degraded");
+  expect((await rig.fleet("connect", "list")).out).toContain("is no token");
+  expect(await rig.fleet("connect", "test", "discord")).toMatchObject({
+    code: 4,
+    err: expect.stringMatching(/is no token[\s\S]*Next: mosaic fleet connect token discord/),
+  });
+  expect((await double.asked()).length).toBe(asked);
+});
+
 test("what a person has mended at Discord itself is tried again when they ask whether it is right", async () => {
   const { rig, say, double, ours } = await connectedFleet();
   await double.behave({ contentAllowed: false });

@@ -331,7 +331,7 @@ describe("the wizard, in a real terminal", () => {
     await press("Enter");
     await sees("token of the discord bot");
     await terminal.type(at, "two words");
-    await sees("a token has none");
+    await sees("A token is one word");
     await press("C-u");
     await terminal.type(at, "canary.token.0123456789");
     await sees("Try again.");

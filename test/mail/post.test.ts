@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
@@ -112,6 +112,27 @@ describe("the pump", () => {
     Object.assign(alive, { process: "alive", pid: 7 });
     await expect.poll(() => typed.length, { timeout: 5_000 }).toBe(1);
     typed[0]?.done();
+    over.abort();
+    await done;
+  });
+
+  test("a roster that is broken for a while is one line of the log, and as soon as it is mended messages go on", async () => {
+    const { world, say, typed } = setUp("mos");
+    const faults: string[] = [];
+    world.log = ({ event }) => void faults.push(event);
+    const text = readFileSync(world.home.roster, "utf8");
+    writeFileSync(world.home.roster, `${text}nonsense: [`);
+    say("mos", "waits for a roster");
+    const over = new AbortController();
+    const done = pump(world, over.signal);
+    await expect.poll(() => faults).toEqual(["mail-fault"]);
+    say("mos", "and so does this");
+    writeFileSync(world.home.roster, text);
+    await expect.poll(() => typed.length, { timeout: 5_000 }).toBe(1);
+    typed[0]?.done();
+    await expect.poll(() => typed.length, { timeout: 5_000 }).toBe(2);
+    typed[1]?.done();
+    expect(faults).toEqual(["mail-fault"]);
     over.abort();
     await done;
   });
