@@ -8,6 +8,7 @@ import { remind } from "../mail/owed.ts";
 import { openStore, type Store } from "../mail/store.ts";
 import { readRoster } from "../roster/cache.ts";
 import { Bell } from "./bell.ts";
+import { tellOwners } from "./tell-owners.ts";
 
 /** How often agents are asked what became of what they have, and whether they take what waits. */
 const lookMs = 1_000;
@@ -74,7 +75,17 @@ async function round(world: World, store: Store, delivering: Map<string, Promise
   const roster = await readRoster(world.home.roster, world.home.cache, world.home.user);
   remind(store, world.now(), {
     orchestrator: roster.agents.find((agent) => agent.role === "orchestrator")?.name,
-    tellOwner: (letter, why) => world.log({ agent: letter.to, event: "answer-late", note: `${letter.id}: ${why}` }),
+    tellOwner: ({ id, to, from }, why) => {
+      world.log({ agent: to, event: "answer-late", note: `${id}: ${why}` });
+      // Who asked in a chat sees there how long it has been worked on.
+      if (from.kind === "owner" || from.kind === "chat") return;
+      tellOwners(
+        world,
+        roster.connectors,
+        `late ${id}`,
+        `${why}. See: mosaic fleet inbox ${to}, mosaic fleet tail ${to}`,
+      );
+    },
   });
   for (const name of names) {
     if (delivering.has(name)) continue;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { describe, expect, onTestFinished, test } from "vitest";
 
+import { openLedger } from "../../src/chat/ledger.ts";
 import { agentPlace, layHome } from "../../src/contract/home.ts";
 import type { SendMode } from "../../src/contract/message-names.ts";
 import type { Terminal, TerminalAt } from "../../src/contract/terminal.ts";
@@ -114,6 +115,46 @@ describe("the pump", () => {
     typed[0]?.done();
     over.abort();
     await done;
+  });
+
+  test("an answer that stays away in spite of all reminders is told in the owner's chats, once", async () => {
+    const { world, store } = setUp("mos", "co");
+    writeFileSync(
+      world.home.roster,
+      `${readFileSync(world.home.roster, "utf8")}connectors:\n  discord: { guild: "1", channels: ["2"], owners: ["3"] }\n  nobody: { platform: discord, guild: "1", channels: ["4"], owners: [] }\n`,
+    );
+    const owe = (from: "person" | "owner") => {
+      const { id } = accept(
+        store,
+        { to: "co", from: { kind: from, name: from }, mode: "next", body: "x", answerWithinMs: 1 },
+        0,
+      );
+      store.move(id, { state: "delivered", deliveredAt: 0 }, 0);
+      store.nudged(id, 1);
+      store.nudged(id, 1);
+      return id;
+    };
+    const id = owe("person");
+    owe("owner");
+    const run = async () => {
+      const over = new AbortController();
+      const done = pump(world, over.signal);
+      await expect.poll(() => store.late(Date.now())).toEqual([]);
+      over.abort();
+      await done;
+    };
+    await run();
+    // A kill came before it was noted that they were told.
+    store.nudged(id, 1);
+    await run();
+    const ledger = openLedger(world.home.chat);
+    onTestFinished(() => ledger.database.close());
+    const told = ledger.database.db.prepare("SELECT account, chat, body FROM outbox ORDER BY account").all();
+    expect(told.map((row) => [row["account"], row["chat"]])).toEqual([
+      ["console", "console"],
+      ["discord", "2"],
+    ]);
+    expect(told[0]?.["body"]).toMatch(/co has not answered person for \d+ minutes. See: mosaic fleet inbox co/);
   });
 
   test("a roster that is broken for a while is one line of the log, and as soon as it is mended messages go on", async () => {
