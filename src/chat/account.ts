@@ -162,7 +162,7 @@ export function connect(parts: ConnectParts): Connected {
       };
       const send = sendWaiting(
         { account: name, connector, outbox, now, random, log, isRefused, upAt: () => upAt },
-        (ms) => bells.send.wait(ms, signal),
+        (ms, until) => bells.send.wait(ms, AbortSignal.any([signal, until])),
         signal,
       );
       await Promise.all([listening, route(), send]);

@@ -34,7 +34,7 @@ export interface SenderParts {
  */
 export async function sendWaiting(
   parts: SenderParts,
-  wait: (atMostMs: number) => Promise<void>,
+  wait: (atMostMs: number, until: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
   const { account, outbox, now } = parts;
@@ -102,7 +102,9 @@ export async function sendWaiting(
       fault(error);
       next = now() + restMs;
     }
-    await Promise.race([wait(Math.max(0, next - now())), finished]);
+    const turn = new AbortController();
+    await Promise.race([wait(Math.max(0, next - now()), turn.signal), finished]);
+    turn.abort(); // or thousands of them would wait
   }
   // What is cut off here is looked at by its key at the next start.
   await Promise.race([Promise.all(busy.values()), pause(2_000, done.signal)]);

@@ -1,11 +1,11 @@
-/** Waits for a ring or a while, whichever is first. A ring while nobody waits is kept. */
+/** Waits for a ring or a while, whichever is first. A ring while nobody waits is kept; all who wait hear one. */
 export class Bell {
   #rung = false;
-  #waiter: (() => void) | undefined;
+  readonly #waiters = new Set<() => void>();
 
   ring(): void {
     this.#rung = true;
-    this.#waiter?.();
+    for (const hear of this.#waiters) hear();
   }
 
   async wait(atMostMs: number, signal: AbortSignal): Promise<void> {
@@ -14,13 +14,19 @@ export class Bell {
         const done = () => {
           clearTimeout(timer);
           signal.removeEventListener("abort", done);
-          this.#waiter = undefined;
+          // Its own end, and nobody else's: whoever gave up waiting must not take the next ring from those who wait.
+          this.#waiters.delete(hear);
           resolve();
         };
+        const hear = () => {
+          this.#rung = false;
+          done();
+        };
         const timer = setTimeout(done, atMostMs);
-        this.#waiter = done;
+        this.#waiters.add(hear);
         signal.addEventListener("abort", done);
       });
+      return;
     }
     this.#rung = false;
   }

@@ -5,6 +5,7 @@ import { intakeFor } from "../../src/chat/intake.ts";
 import { openLedger } from "../../src/chat/ledger.ts";
 import { openDiscord } from "../../src/connector/discord/discord.ts";
 import type { Wiring } from "../../src/contract/connector.ts";
+import { quick } from "./pace.ts";
 
 // One process that listens and speaks, to be killed at any moment: the connector on the chat's own database, and the
 // plainest core there can be. What is handed on is marked so; what was sent is noted in a file.
@@ -18,16 +19,6 @@ const { values } = parseArgs({
 });
 const { database = "", wiring: wired = "", token = "", sent = "" } = values;
 const wiring = JSON.parse(wired) as Wiring;
-const quick = {
-  beatMs: 60,
-  deadMs: 2_000,
-  guildMs: 200,
-  requestMs: 2_000,
-  baseMs: 20,
-  capMs: 150,
-  redialMs: 150,
-  steadyMs: 60_000,
-};
 const connector = openDiscord(wiring, token, quick);
 const ledger = openLedger(database);
 const never = new AbortController().signal;
@@ -51,7 +42,7 @@ const intake = intakeFor(wiring.account, {
 const listening = connector.run({ intake, words: [], signal: never, tell: () => {}, log: () => {} });
 
 const said = new Set(readFileSync(sent, "utf8").split("\n"));
-for (let at = 0; at < 150; at++) {
+for (let at = 0; at < 500; at++) {
   const key = `answer ${at}`;
   while (!said.has(key)) {
     const out = { kind: "text", key, chat: wiring.channels[0] ?? "", text: key } as const;

@@ -6,8 +6,9 @@ import { openDiscord } from "../../src/connector/discord/discord.ts";
 import type { By, Lacks, Rig, Shown, Where } from "../../src/connector/suite-rig.ts";
 import type { Wiring } from "../../src/contract/connector.ts";
 import { standBetween } from "./between.ts";
+import { quick } from "./pace.ts";
 import { personOnline } from "./person.ts";
-import { faults, picturedMark, quick } from "./rig.ts";
+import { faults, picturedMark } from "./rig.ts";
 import type { Message } from "./world.ts";
 
 /** A server that speaks Discord's API, with a bot on it and two people, of whom the owner may make channels. */

@@ -10,18 +10,7 @@ import type { By, Rig, Shown, Where } from "../../src/connector/suite-rig.ts";
 import type { Health, Wiring } from "../../src/contract/connector.ts";
 import { startDiscordDouble } from "./double.ts";
 import type { Fault } from "./faults.ts";
-
-/** Quick, so that what takes a minute at Discord takes a second here. */
-export const quick: Pace = {
-  beatMs: 60,
-  deadMs: 2_000,
-  guildMs: 200,
-  requestMs: 2_000,
-  baseMs: 20,
-  capMs: 150,
-  redialMs: 150,
-  steadyMs: 60_000,
-};
+import { quick } from "./pace.ts";
 
 /** A double of its own for one test, and how an account is wired to it. */
 export async function discordForTest() {

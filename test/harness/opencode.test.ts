@@ -197,8 +197,12 @@ describe.skipIf(opencodeBin === "")("OpenCode, for real", () => {
     await rig.fleet("send", "mos", "one [[bash sleep 2]] [[say first]]");
     await isWorking(rig);
     // OpenCode reads whatever comes at the next step of the turn: it knows no other way.
-    expect((await rig.fleet("send", "mos", "--steer", "sooner")).err).toContain("delivered: it is in the conversation");
-    expect((await rig.fleet("send", "mos", "later")).err).toContain("delivered: it is in the conversation");
+    expect((await rig.fleet("send", "mos", "--steer", "--wait", "delivered", "sooner")).err).toContain(
+      "delivered: it is in the conversation",
+    );
+    expect((await rig.fleet("send", "mos", "--wait", "delivered", "later")).err).toContain(
+      "delivered: it is in the conversation",
+    );
     await answered(rig, "mos", "later");
     await isIdle(rig);
     expect((await conversation(rig, "mos", "user")).slice(1)).toEqual(["sooner", "later"]);

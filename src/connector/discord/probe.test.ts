@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 
-import { discordForTest, quick } from "../../../test/discord/rig.ts";
+import { quick } from "../../../test/discord/pace.ts";
+import { discordForTest } from "../../../test/discord/rig.ts";
 import type { Wiring } from "../../contract/connector.ts";
 import { openDiscord } from "./discord.ts";
 

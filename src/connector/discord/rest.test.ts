@@ -4,7 +4,8 @@ import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { discordForTest, quick } from "../../../test/discord/rig.ts";
+import { quick } from "../../../test/discord/pace.ts";
+import { discordForTest } from "../../../test/discord/rig.ts";
 import { scratchFolder } from "../../../test/scratch.ts";
 import type { Out } from "../connector.ts";
 import { openDiscord } from "./discord.ts";
