@@ -26,7 +26,7 @@ export async function startDiscordDouble(
 ) {
   const mood: GatewayMood = {
     // Of a real token's shape, and of no account.
-    token: `${randomBytes(18).toString("base64url")}.canary.${randomBytes(20).toString("hex")}`,
+    token: `M${randomBytes(18).toString("base64url")}.canary.${randomBytes(20).toString("hex")}`,
     heartbeatMs: options.heartbeatMs ?? 41_250,
     identifiesLeft: 1_000,
     resetAfterMs: 60_000,

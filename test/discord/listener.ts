@@ -1,5 +1,4 @@
 import { appendFileSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 
 import { intakeFor } from "../../src/chat/intake.ts";
 import { openLedger } from "../../src/chat/ledger.ts";
@@ -9,16 +8,12 @@ import { quick } from "./pace.ts";
 
 // One process that listens and speaks, to be killed at any moment: the connector on the chat's own database, and the
 // plainest core there can be. What is handed on is marked so; what was sent is noted in a file.
-const { values } = parseArgs({
-  options: {
-    database: { type: "string" },
-    wiring: { type: "string" },
-    token: { type: "string" },
-    sent: { type: "string" },
-  },
-});
-const { database = "", wiring: wired = "", token = "", sent = "" } = values;
-const wiring = JSON.parse(wired) as Wiring;
+const { database, sent, token, wiring } = JSON.parse(process.argv[2] ?? "") as {
+  database: string;
+  sent: string;
+  token: string;
+  wiring: Wiring;
+};
 const connector = openDiscord(wiring, token, quick);
 const ledger = openLedger(database);
 const never = new AbortController().signal;

@@ -20,17 +20,7 @@ test("killed with SIGKILL again and again while people and we talk: nothing lost
   const start = () =>
     spawn(
       process.execPath,
-      [
-        "test/discord/listener.ts",
-        "--database",
-        database,
-        "--sent",
-        sent,
-        "--token",
-        ids.token,
-        "--wiring",
-        JSON.stringify(wiring),
-      ],
+      ["test/discord/listener.ts", JSON.stringify({ database, sent, token: ids.token, wiring })],
       { stdio: ["ignore", "ignore", "inherit"] },
     );
   const ledger = openLedger(database);
