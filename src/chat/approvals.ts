@@ -6,6 +6,7 @@ import { askerOf } from "./commands.ts";
 import type { Heard } from "./ledger.ts";
 import type { Parts } from "./parts.ts";
 import { openPrompts, type Prompt } from "./prompts.ts";
+import { repliesTo } from "./replies.ts";
 import { approvalText, askedText, decidedText, errorText } from "./words.ts";
 
 /**
@@ -123,19 +124,13 @@ export async function decide(
   const verb = typeof meant === "object" ? "answer" : meant;
   const prompt = prompts.find(row.account, token ?? given);
   const end = (word: string, how: { onPrompt?: true } = {}) => {
-    const { account, chat, thread, id, seq, speaker } = row;
+    const { account, chat, id, seq, speaker } = row;
+    const replies = repliesTo(parts, row);
     const note = `${prompt?.agent ?? ""} ${prompt?.what ?? ""}`.trim().slice(0, 200);
     const verdict = `${verb}: ${word}`.slice(0, 200);
     ledger.database.atOnce(() => {
       // Whoever pressed a button reads the result on the question itself; whoever wrote, or was refused, gets a line.
-      if (typed !== undefined || !how.onPrompt)
-        parts.outbox.sayLong(
-          account,
-          { chat, thread },
-          `reply ${account} ${chat} ${seq}`,
-          { text: word, ...(typed && { replyTo: id }) },
-          now(),
-        );
+      if (typed !== undefined || !how.onPrompt) replies.say(replies.key("reply"), word);
       ledger.audit({ at: now(), account, chat, speaker, message: `${id} ${seq}`, decision: verdict, note });
       ledger.mark(row.seq, "done");
     });

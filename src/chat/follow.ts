@@ -5,6 +5,7 @@ import { writeAtomic } from "../lib/atomic.ts";
 import type { Letter } from "../mail/letter.ts";
 import type { Heard } from "./ledger.ts";
 import type { Account, Parts } from "./parts.ts";
+import { repliesTo } from "./replies.ts";
 import { split } from "./split.ts";
 import { spanText } from "./words.ts";
 
@@ -38,15 +39,17 @@ function followOne(parts: Parts, account: Account, row: Heard): void {
   if (letter.state === "answered") return finish(parts, row, "done", () => answer(parts, account, row, letter));
   if (letter.state === "typed") {
     const text = `Typed into the terminal of ${letter.to}, which can say no more.`;
-    return finish(parts, row, "done", () => say(parts, row, "over", text));
+    return finish(parts, row, "done", () => sayOver(parts, row, text));
   }
   if (letter.closed) {
     const text = `${letter.to} did not answer: ${letter.reason ?? letter.state}.`;
-    return finish(parts, row, "failed", () => say(parts, row, "over", text));
+    return finish(parts, row, "failed", () => sayOver(parts, row, text));
   }
   const word = progressOf(letter, now());
   if (word !== undefined && word !== row.told) progress(parts, account, row, word);
-  if (letter.deliveredAt !== undefined && letter.reason === undefined) typing(parts, row);
+  if (letter.deliveredAt !== undefined && letter.reason === undefined) {
+    repliesTo(parts, row).typing(Math.floor(now() / typingEveryMs));
+  }
 }
 
 /** What its sender should know now; undefined where all goes its way. */
@@ -70,63 +73,50 @@ function progressOf(letter: Letter, now: number): string | undefined {
 /** One message that is changed as things go on, so that nobody is rung for it. */
 function progress(parts: Parts, { connector }: Account, row: Heard, word: string): void {
   const { outbox, ledger, now } = parts;
-  const { account, chat, thread, id } = row;
-  const key = `progress ${account} ${chat} ${row.seq}`;
+  const replies = repliesTo(parts, row);
+  const key = replies.key("progress");
   ledger.database.atOnce(() => {
-    if (outbox.find(key) === undefined)
-      outbox.say(account, { chat, thread }, key, { kind: "text", text: word, replyTo: id }, now());
-    else if (connector.capabilities.edit)
-      outbox.say(account, { chat, thread }, `${key} ${now()}`, { kind: "edit", of: key, text: word }, now());
+    if (outbox.find(key) === undefined) replies.say(key, word);
+    else if (connector.capabilities.edit) replies.edit(`${key} ${now()}`, key, word);
     ledger.mark(row.seq, "passed", { told: word });
   });
 }
 
-function typing({ outbox, now }: Parts, { account, chat, thread, id }: Heard): void {
-  const step = Math.floor(now() / typingEveryMs);
-  outbox.say(account, { chat, thread }, `typing ${account} ${chat} ${id} ${step}`, { kind: "typing" }, now());
-}
-
 /** The message that said how it went says how it ended, where there was one. */
-export function endProgress({ outbox, now }: Parts, { account, chat, thread, seq }: Heard, text: string): void {
-  const key = `progress ${account} ${chat} ${seq}`;
-  if (outbox.find(key) === undefined) return;
-  outbox.say(account, { chat, thread }, `${key} end`, { kind: "edit", of: key, text }, now());
+export function endProgress(parts: Parts, row: Heard, text: string): void {
+  const replies = repliesTo(parts, row);
+  const key = replies.key("progress");
+  if (parts.outbox.find(key) !== undefined) replies.edit(`${key} end`, key, text);
 }
 
 /** The last word about it, its mark and its end are one transaction: said once, and never not. */
 function finish(parts: Parts, row: Heard, mark: "done" | "failed", last: () => void): void {
-  const { ledger, outbox, now } = parts;
-  const { account, chat, thread, id } = row;
+  const { ledger, now } = parts;
   ledger.database.atOnce(() => {
     endProgress(parts, row, mark === "done" ? `Done after ${spanText(Math.max(0, now() - row.heardAt))}.` : "Ended.");
     last();
-    outbox.say(
-      account,
-      { chat, thread },
-      `${mark} ${account} ${chat} ${id}`,
-      { kind: "mark", message: id, mark },
-      now(),
-    );
+    repliesTo(parts, row).mark(mark);
     ledger.mark(row.seq, "done");
   });
 }
 
 /** One answer, also where one turn answered several messages of a chat. */
 function answer(parts: Parts, { connector, agent }: Account, row: Heard, letter: Letter): void {
-  const { chat, account, thread, id } = row;
+  const { chat, account, thread } = row;
   const said = letter.answer?.trim() || "(The turn ended without a word.)";
   const text = letter.to === agent ? said : `${letter.to}: ${said}`;
   const mark = createHash("sha256").update(`${letter.to} ${letter.answeredAt} ${said}`).digest("hex").slice(0, 16);
   const key = `answer ${account} ${chat} ${thread ?? ""} ${mark}`;
   const { maxText, maxFile } = connector.capabilities;
-  if (split(text, maxText).length > mostParts && maxFile > Buffer.byteLength(text)) {
-    const path = join(parts.files, `${letter.id}.md`);
-    writeAtomic(path, text);
-    const head = `${text.slice(0, Math.min(600, maxText - 100)).replaceAll("```", "ʼʼʼ")} …\n(the whole answer is in the file)`;
-    const saying = { kind: "file", path, name: "answer.md", text: head, replyTo: id } as const;
-    parts.outbox.say(account, { chat, thread }, key, saying, parts.now());
-  } else parts.outbox.sayLong(account, { chat, thread }, key, { text, replyTo: id }, parts.now());
+  const replies = repliesTo(parts, row);
+  if (split(text, maxText).length <= mostParts || maxFile <= Buffer.byteLength(text)) return replies.say(key, text);
+  const path = join(parts.files, `${letter.id}.md`);
+  writeAtomic(path, text);
+  const head = text.slice(0, Math.min(600, maxText - 100)).replaceAll("```", "ʼʼʼ");
+  replies.file(key, { path, name: "answer.md", text: `${head} …\n(the whole answer is in the file)` });
 }
 
-const say = ({ outbox, now }: Parts, { account, chat, thread, id, seq }: Heard, what: string, text: string): void =>
-  outbox.sayLong(account, { chat, thread }, `${what} ${account} ${chat} ${seq}`, { text, replyTo: id }, now());
+function sayOver(parts: Parts, row: Heard, text: string): void {
+  const replies = repliesTo(parts, row);
+  replies.say(replies.key("over"), text);
+}

@@ -33,7 +33,13 @@ export interface Outgoing extends Target {
 export interface Outbox {
   say(account: string, to: Target, key: string, saying: Saying, now: number): boolean;
   /** A text of any length, in as many parts as that platform needs. */
-  sayLong(account: string, to: Target, key: string, said: { text: string; replyTo?: string }, now: number): void;
+  sayLong(
+    account: string,
+    to: Target,
+    key: string,
+    said: { text: string; replyTo?: string | undefined },
+    now: number,
+  ): void;
   /** What waits longest in each lane: one lane of thousands hides no other. */
   waiting(account: string): Outgoing[];
   find(key: string): Outgoing | undefined;

@@ -12,6 +12,7 @@ import type { AccountIntake } from "./intake.ts";
 import { atOnceOrWithin, type Heard } from "./ledger.ts";
 import { isFleetOrder, isLook, parseOrder, type Order } from "./orders.ts";
 import type { Account, Parts } from "./parts.ts";
+import { repliesTo } from "./replies.ts";
 import { errorText, spanText } from "./words.ts";
 
 /** Older than this, what was not said to us in so many words is not acted upon by itself. */
@@ -247,39 +248,26 @@ function putAside(parts: Parts, row: Heard): void {
 }
 
 /** At once, whatever the agent does: who wrote sees that it was heard. */
-function acknowledge({ ledger, outbox, now }: Parts, row: Heard): void {
-  const { account, chat, thread, id } = row;
+function acknowledge(parts: Parts, row: Heard): void {
   if (row.kind !== "message") return;
-  atOnceOrWithin(ledger.database, () => {
-    outbox.say(
-      account,
-      { chat, thread },
-      `heard ${account} ${chat} ${id}`,
-      { kind: "mark", message: id, mark: "heard" },
-      now(),
-    );
-    outbox.say(account, { chat, thread }, `typing ${account} ${chat} ${id} 0`, { kind: "typing" }, now());
+  const replies = repliesTo(parts, row);
+  atOnceOrWithin(parts.ledger.database, () => {
+    replies.mark("heard");
+    replies.typing(0);
   });
 }
 
 function close(parts: Parts, row: Heard, text: string): void {
-  const { account, chat, thread, id } = row;
   parts.ledger.database.atOnce(() => {
     reply(parts, row, text);
-    parts.outbox.say(
-      account,
-      { chat, thread },
-      `done ${account} ${chat} ${id}`,
-      { kind: "mark", message: id, mark: "done" },
-      parts.now(),
-    );
+    repliesTo(parts, row).mark("done");
     parts.ledger.mark(row.seq, "done");
   });
 }
 
-function reply({ outbox, now }: Parts, row: Heard, text: string): void {
-  const { account, chat, thread, id, seq } = row;
-  outbox.sayLong(account, { chat, thread }, `reply ${account} ${chat} ${seq}`, { text, replyTo: id }, now());
+function reply(parts: Parts, row: Heard, text: string): void {
+  const replies = repliesTo(parts, row);
+  replies.say(replies.key("reply"), text);
 }
 
 function audit({ ledger, now }: Parts, row: Heard, decision: string, note: string): void {
