@@ -15,8 +15,9 @@ export function judgeAccess(wiring: Wiring, inbound: Inbound): { standing: Stand
   if (!inbound.isDirect && !wiring.channels.includes(chat)) return { refused: "channel" };
   const standing = standingOf(wiring, speaker.id);
   if (standing === undefined) return { refused: "stranger" };
-  // A choice is on a message of ours; that is address enough.
-  if (wiring.mention && !inbound.isDirect && !inbound.isToUs && kind !== "press") return { refused: "unaddressed" };
+  // A choice is on a message of ours, a word on a list of ours; that is address enough.
+  const isOfOurs = kind === "press" || kind === "word";
+  if (wiring.mention && !inbound.isDirect && !inbound.isToUs && !isOfOurs) return { refused: "unaddressed" };
   return { standing };
 }
 

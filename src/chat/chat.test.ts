@@ -122,6 +122,19 @@ test("commands: an owner's are carried out in his name, unknown ones get a sugge
   await expect.poll(() => rig.village.read().at(-1)).toBe("There is no agent nobody. There are mos, co.");
 });
 
+test("a word from the platform's list is obeyed and handed on like a message, and nothing is marked or replied to", async () => {
+  const rig = await ready(setUp({ mention: true }));
+  rig.village.say("/restart co", { kind: "word" });
+  await expect.poll(() => rig.village.read()).toEqual(["mos: restarted, running"]);
+  rig.village.say("/ask co do it", { kind: "word" });
+  await expect.poll(() => rig.letters().map((one) => [one.to, one.body])).toEqual([["co", "do it"]]);
+  rig.answer("done it");
+  await expect.poll(() => rig.village.read().at(-1)).toBe("co: done it");
+  rig.village.say("/help", { id: "plain", isToUs: true });
+  await expect.poll(() => marksOf(rig.village)).toEqual(["heard", "done"]);
+  expect(rig.village.sent.flatMap((out) => ("replyTo" in out ? [out.replyTo] : []))).toEqual(["plain"]);
+});
+
 test("a command that a kill cut off is not carried out twice, and that is said", async () => {
   const first = await ready(setUp());
   first.village.intake().hold("square");

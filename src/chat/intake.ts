@@ -36,7 +36,7 @@ export function intakeFor(account: string, parts: IntakeParts): AccountIntake {
 
   function admitOne(inbound: Inbound): Verdict {
     const { chat, id, kind, speaker } = inbound;
-    const before = kind === "message" || kind === "press" ? undefined : ledger.find(account, chat, id);
+    const before = kind === "edit" || kind === "delete" ? ledger.find(account, chat, id) : undefined;
     // What was never heard cannot be changed or taken back; and only by whoever said it.
     if (kind === "delete" || kind === "edit") {
       if (before === undefined) return "known";

@@ -249,7 +249,7 @@ function putAside(parts: Parts, row: Heard): void {
 
 /** At once, whatever the agent does: who wrote sees that it was heard. */
 function acknowledge(parts: Parts, row: Heard): void {
-  if (row.kind !== "message") return;
+  if (row.kind !== "message" && row.kind !== "word") return;
   const replies = repliesTo(parts, row);
   atOnceOrWithin(parts.ledger.database, () => {
     replies.mark("heard");
@@ -273,7 +273,7 @@ function reply(parts: Parts, row: Heard, text: string): void {
 function audit({ ledger, now }: Parts, row: Heard, decision: string, note: string): void {
   const { account, chat, speaker, id, kind, seq } = row;
   // What one message was changed into is a decision of its own.
-  const message = kind === "message" ? id : `${id} ${seq}`;
+  const message = kind === "message" || kind === "word" ? id : `${id} ${seq}`;
   ledger.audit({ at: now(), account, chat, speaker, message, decision, note });
 }
 

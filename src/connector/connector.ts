@@ -29,10 +29,10 @@ export interface Inbound {
   /** When it was said, by the platform's clock. */
   at: number;
   /**
-   * `press`: somebody chose one of the offered choices. An `edit` has the message's id and a new `revision`; a `delete`
-   * has no text.
+   * `press`: somebody chose one of the offered choices. `word`: somebody took a word from the platform's own list, which leaves
+   * no message that could be marked or replied to. An `edit` has the message's id and a new `revision`; a `delete` has no text.
    */
-  kind: "message" | "edit" | "delete" | "press";
+  kind: "message" | "word" | "edit" | "delete" | "press";
   /** What tells two edits or presses of one message apart. */
   revision?: string | undefined;
   speaker: Speaker;

@@ -72,14 +72,14 @@ test("what a moderator takes away at once is told of, one by one", async () => {
   expect(one.store.handedOn.slice(2).map((row) => [row.kind, row.id])).toEqual(gone.map((id) => ["delete", id]));
 });
 
-test("a slash command is text, and is answered for its sender alone once it is stored", async () => {
+test("a slash command is text without a message, and is answered for its sender alone once it is stored", async () => {
   const { double, ids, wiring } = await discordForTest();
   const one = listenTo(wiring, ids.token, { store: memoryStore((row) => row.speaker.id === ids.owner, [ids.general]) });
   await one.is("up");
   const strange = await double.command("stranger", ids.general, "status", []);
   const told = await double.command("owner", ids.general, "ask", ["coder", "how is it?", 3]);
   await one.heard("/ask coder how is it? 3");
-  expect(one.store.handedOn[0]).toMatchObject({ kind: "message", isToUs: true, chat: ids.general });
+  expect(one.store.handedOn[0]).toMatchObject({ kind: "word", isToUs: true, chat: ids.general });
   await expect
     .poll(async () => (await double.interaction(told))?.answered, soon)
     .toMatchObject({ type: 4, content: "Heard. The answer follows here." });

@@ -145,7 +145,7 @@ export function interactionOf(raw: RawInteraction, place: Place, us: Us): Inboun
     return {
       ...said,
       id: raw.id,
-      kind: "message",
+      kind: "word",
       text: [`/${raw.data?.name ?? ""}`, ...wordsOf(raw.data?.options)].join(" "),
     };
   }
