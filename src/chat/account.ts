@@ -1,21 +1,18 @@
-import type { Connector, Inbound } from "../connector/connector.ts";
+import type { Connector } from "../connector/connector.ts";
 import type { Health, Wiring } from "../contract/connector.ts";
 import { FleetError } from "../lib/errors.ts";
 import { tryLock, type Lock } from "../lib/lock.ts";
 import { pause } from "../lib/wait.ts";
-import { ownersChat } from "./approvals.ts";
 import { echoesOf } from "./echo.ts";
 import { follow } from "./follow.ts";
-import { intakeFor, saidOnce, type AccountIntake } from "./intake.ts";
+import { intakeFor, type AccountIntake } from "./intake.ts";
 import { words } from "./orders.ts";
+import { tellOfAnother, tellOfStranger } from "./owner.ts";
 import { claimPairing } from "./pairing.ts";
 import type { Account, Parts } from "./parts.ts";
 import { isPassing, routing } from "./router.ts";
 import { sendWaiting } from "./sender.ts";
 
-const dayMs = 86_400_000;
-/** Of how many strangers a day the owner is told. */
-const mostStrangers = 5;
 const answerWithinMs = 30 * 60_000;
 /** How long until an account that somebody else has, or a connector that fell over, is tried again. */
 const againMs = 5_000;
@@ -79,7 +76,7 @@ export function connect(parts: ConnectParts): Connected {
     now,
     ring,
     onStranger: (inbound) => {
-      if (!claimPairing(ledger, name, { inbound, standing: undefined }, now())) tellOfStranger(parts, name, inbound);
+      if (!claimPairing(ledger, name, { inbound, standing: undefined }, now())) tellOfStranger(parts, inbound);
     },
     onEcho: (inbound) => echoes.saw(inbound),
     onUser: (inbound) => claimPairing(ledger, name, { inbound, standing: "user" }, now()),
@@ -118,7 +115,7 @@ export function connect(parts: ConnectParts): Connected {
         // Where thousands are on their way a look takes a while, and must not be all that is done.
         if (began >= nextLook) {
           nextMs = follow(parts, account);
-          if (echoes.isAnother()) tellOfAnother(parts, name);
+          if (echoes.isAnother()) tellOfAnother(parts);
           nextLook = performance.now() + 4 * (performance.now() - began);
         } else nextMs = Math.ceil(nextLook - began);
         bells.send.ring();
@@ -174,44 +171,4 @@ export function connect(parts: ConnectParts): Connected {
   }
 
   return { account, intake, health: () => health, done: own(), ring };
-}
-
-/** That there was somebody, and nothing of what they said. */
-function tellOfStranger(parts: ConnectParts, name: string, inbound: Inbound): void {
-  const { ledger, now } = parts;
-  const { speaker, chat } = inbound;
-  const since = now() - dayMs;
-  if (ledger.audited(name, speaker.id, "told of stranger", since) > 0) return;
-  if (ledger.audited(name, "", "told of stranger", since) >= mostStrangers) return;
-  const entry = { at: now(), account: name, chat, speaker: speaker.id, message: saidOnce(inbound) };
-  ledger.audit({ ...entry, decision: "told of stranger" });
-  const who = `${speaker.name.replaceAll(/[^\p{L}\p{N} _.-]/gu, "").slice(0, 40)} (id ${speaker.id.replaceAll(/[^\w:.@-]/g, "").slice(0, 80)})`;
-  parts.log("chat-stranger", `${name}: ${who}`);
-  tellOwner(
-    parts,
-    name,
-    `stranger ${name} ${speaker.id}`,
-    `Somebody who is not let in wrote on ${name}: ${who}. They got no answer. To let them in: mosaic fleet connect pair ${name}`,
-  );
-}
-
-/** Once a day: two that listen to one account both answer, and neither can keep the other from it. */
-function tellOfAnother(parts: ConnectParts, name: string): void {
-  const { ledger, now } = parts;
-  if (ledger.audited(name, "", "told of another", now() - dayMs) > 0) return;
-  const entry = { at: now(), account: name, chat: "", speaker: "", message: String(now()) };
-  ledger.audit({ ...entry, decision: "told of another" });
-  parts.log("chat-another", `${name}: another program speaks with this account`);
-  tellOwner(
-    parts,
-    name,
-    `another ${name}`,
-    `Another program speaks with the account ${name}, perhaps a fleet on another machine; then both hear and answer you. Stop one of them: mosaic fleet connect remove ${name}`,
-  );
-}
-
-function tellOwner(parts: ConnectParts, name: string, key: string, text: string): void {
-  const { outbox, now } = parts;
-  const home = ownersChat(parts, parts.wiring());
-  if (home !== undefined) outbox.say(name, { chat: home }, `${key} ${now()}`, { kind: "text", text }, now());
 }

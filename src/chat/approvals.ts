@@ -1,9 +1,9 @@
 import type { Choice } from "../connector/connector.ts";
 import type { Approval, Decision } from "../contract/command.ts";
-import type { Wiring } from "../contract/connector.ts";
 import { visible } from "../lib/text.ts";
 import { askerOf } from "./commands.ts";
 import type { Heard } from "./ledger.ts";
+import { ownersChat } from "./owner.ts";
 import type { Parts } from "./parts.ts";
 import { openPrompts, type Prompt } from "./prompts.ts";
 import { repliesTo } from "./replies.ts";
@@ -33,15 +33,6 @@ export function putApprovals(parts: Parts, open: readonly Approval[]): void {
     if (still) close(parts, prompt, "expired", "Too old to be answered here: mosaic fleet approvals");
     else close(parts, prompt, "gone", goneText(open, prompt));
   }
-}
-
-/** Where the owner is asked: the first channel of the account, else the direct chat with an owner. */
-export function ownersChat(
-  { ledger }: Pick<Parts, "ledger">,
-  { account, channels, owners }: Wiring,
-): string | undefined {
-  if (owners.length === 0) return undefined; // nobody there could answer
-  return channels[0] ?? owners.map((owner) => ledger.directChat(account, owner)).find((chat) => chat !== undefined);
 }
 
 /** With the one that denies they fit in a row everywhere. */

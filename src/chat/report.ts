@@ -2,9 +2,9 @@ import type { Target } from "../connector/connector.ts";
 import type { Wiring } from "../contract/connector.ts";
 import { FleetError } from "../lib/errors.ts";
 import type { Store } from "../mail/store.ts";
-import { ownersChat } from "./approvals.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Outbox } from "./outbox.ts";
+import { ownersChat } from "./owner.ts";
 
 /** How many reports one agent may make in a while: one that loops must not ring somebody's phone all night. */
 const most = 30;

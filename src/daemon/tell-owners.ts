@@ -1,6 +1,6 @@
-import { ownersChat } from "../chat/approvals.ts";
 import { openLedger } from "../chat/ledger.ts";
 import { openOutbox } from "../chat/outbox.ts";
+import { ownersChat } from "../chat/owner.ts";
 import type { Wiring } from "../contract/connector.ts";
 import type { World } from "../fleet/world.ts";
 import { consoleWiring } from "./talk.ts";
