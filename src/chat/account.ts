@@ -28,6 +28,8 @@ export interface Connected {
   /** Resolves when everything of it has ended. */
   done: Promise<void>;
   ring: () => void;
+  /** Once in a while: what shows that its lock is still in use. */
+  renew: () => void;
 }
 
 export interface ConnectParts extends Parts {
@@ -146,8 +148,9 @@ export function connect(parts: ConnectParts): Connected {
     return undefined;
   }
 
+  let lock: Lock | undefined;
   async function own(): Promise<void> {
-    const lock = await lockOf();
+    lock = await lockOf();
     if (lock === undefined) return;
     try {
       const { outbox, random } = parts;
@@ -167,8 +170,17 @@ export function connect(parts: ConnectParts): Connected {
       fault(error);
     } finally {
       lock.release();
+      lock = undefined;
     }
   }
 
-  return { account, intake, health: () => health, done: own(), ring };
+  function renew(): void {
+    try {
+      lock?.renew();
+    } catch (error) {
+      fault(error);
+    }
+  }
+
+  return { account, intake, health: () => health, done: own(), ring, renew };
 }

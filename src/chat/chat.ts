@@ -14,7 +14,7 @@ const restMs = 15_000;
 const lullMs = 60_000;
 /** How long what is over is kept: ids for as long as they could come again. */
 const keepMs = 60 * 86_400_000;
-const pruneEveryMs = 86_400_000;
+const dayMs = 86_400_000;
 
 /** What the chat is made of; the daemon knows where to get it. */
 export interface ChatSurroundings {
@@ -143,14 +143,15 @@ export function runChat(around: ChatSurroundings, signal: AbortSignal): Chat {
   }
 
   async function run(): Promise<void> {
-    let nextPrune = 0;
+    let nextDay = 0;
     while (!signal.aborted) {
       try {
         await keepToRoster();
-        if (around.now() >= nextPrune) {
-          nextPrune = around.now() + pruneEveryMs;
+        if (around.now() >= nextDay) {
+          nextDay = around.now() + dayMs;
           ledger.prune(around.now() - keepMs);
           pruneFiles(around.files, around.now() - keepMs);
+          for (const one of connected.values()) one.renew();
         }
         putApprovals(parts, await around.fleet.approvals());
         for (const one of connected.values()) one.ring();

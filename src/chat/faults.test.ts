@@ -1,3 +1,4 @@
+import { statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
@@ -134,6 +135,16 @@ test("an account in other hands is taken over when they let go; a lock that cann
     around: { open: async () => ({ connector: makeVillage().connector, lockPath: "/proc/none/lock" }) },
   });
   await expect.poll(() => none.chat.health().get("village")?.state).toBe("degraded");
+});
+
+test("the lock of an account stays young, or what cleans old files away would let another in", async () => {
+  let aheadMs = 0;
+  const rig = await ready(setUp({}, undefined, { around: { now: () => Date.now() + aheadMs } }));
+  const path = join(rig.folder, "village.lock");
+  utimesSync(path, 1, 1);
+  aheadMs = 2 * 86_400_000;
+  rig.chat.reread();
+  await expect.poll(() => statSync(path).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
 });
 
 test("a connector that falls over is started again; one account that cannot be opened keeps no other", async () => {

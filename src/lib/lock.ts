@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, utimesSync } from "node:fs";
 import { dirname } from "node:path";
 
 import { FleetError, wordSystemFault } from "./errors.ts";
@@ -7,6 +7,8 @@ import { pause } from "./wait.ts";
 
 /** A held lock. Given back by `release`, or by the kernel when the holder dies, however it dies. */
 export interface Lock {
+  /** Makes its file young again: what cleans a temporary folder takes it away with the years, and then it locks nobody out. */
+  renew(): void;
   release(): void;
 }
 
@@ -28,7 +30,13 @@ export function tryLock(path: string): Lock | undefined {
       if (error instanceof Error && "errcode" in error && error.errcode === busy) return undefined;
       throw error;
     }
-    return { release: () => file.close() };
+    return {
+      renew() {
+        const now = new Date();
+        for (const one of [path, dirname(path)]) utimesSync(one, now, now);
+      },
+      release: () => file.close(),
+    };
   } catch (error) {
     throw wordSystemFault(realFault(error, dirname(path)), `lock ${path}`);
   }
