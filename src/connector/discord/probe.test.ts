@@ -48,6 +48,14 @@ const failures: [string, (set: Account) => Promise<unknown>, RegExp][] = [
     /no text channel/,
   ],
   [
+    "a forum, which has no messages of its own",
+    async (set) => {
+      set.double.raw.world.general.type = 15;
+      return probe(set);
+    },
+    /#general .*takes no messages itself.*a forum/,
+  ],
+  [
     "missing rights",
     async (set) => {
       await set.double.deny(set.ids.general, String(right.send | right.history));
