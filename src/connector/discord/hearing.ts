@@ -1,102 +1,44 @@
 import { pause } from "../../lib/wait.ts";
-import type { Inbound, Verdict } from "../connector.ts";
+import type { Inbound } from "../connector.ts";
 import type { Listening } from "./account.ts";
 import { backfill, readablePlaces } from "./backfill.ts";
 import type { Patient } from "./backfill.ts";
-import type { Event, Session } from "./gateway.ts";
+import type { Event } from "./gateway.ts";
 import { deletionOf, deletionsOf, editOf, interactionOf, messageOf } from "./inbound.ts";
 import type { Place, RawInteraction, RawMessage, Us } from "./inbound.ts";
 import { placesOf } from "./places.ts";
 import type { RawChannel } from "./places.ts";
-import { cursorKey, fetchAfter, readProgress } from "./progress.ts";
-import type { Progress } from "./progress.ts";
+import { fetchAfter } from "./progress.ts";
+import { recordOf } from "./record.ts";
 
 const acknowledgeMs = 3_000;
-const newer = (most: bigint, { order }: { order: bigint }) => (order > most ? order : most);
 
 /**
- * Keeps what comes in, and how far we have heard. Outlives connections: what one has missed, the next fetches. While something
- * is missing (`behind`) the session is not kept, so that a crash then leads to fetching it again and not to a RESUME past it.
+ * Keeps what comes in, and how far we have heard. Outlives connections: what one has missed, the next fetches.
  */
 export function hearing(at: Listening, caughtUp: (unreadable: readonly string[]) => void) {
   const { intake, wiring, rest } = at;
-  let progress = readProgress(intake.cursor(cursorKey));
-  let current: Session | undefined = progress?.session;
-  let newest = BigInt(progress?.since ?? "0");
-  let behind = false;
+  const heard = recordOf(at);
   /** What is being fetched may have been read too early. */
   let fetchAgain = false;
-  let isUnsaved = false;
   let fetching: Promise<void> = Promise.resolve();
-  /** Chats whose order is known, so that what comes in is handed on. */
-  const released = new Set<string>();
-  const held = new Set<string>();
   /** What could not be read when it was last tried. */
   let unread: readonly string[] = [];
-  /** Chats in which somebody spoke who may. */
-  const seen = new Set<string>();
-
-  const chats = () => new Set([...wiring.channels, ...intake.known().keys(), ...seen]);
-
-  /** The progress that is true once `sequence` and `rows` are stored. */
-  function advanced(known: Progress, sequence: number | undefined, rows: readonly Inbound[]): Progress {
-    if (behind || current === undefined) return { since: known.since, start: known.start };
-    return {
-      session: { ...current, sequence: Math.max(current.sequence, sequence ?? 0) },
-      since: String(rows.reduce(newer, newest)),
-      start: known.start,
-    };
-  }
-
-  /** Stores rows and progress as one; throws, and then nothing is stored. */
-  function keep(rows: readonly Inbound[], sequence?: number): Verdict[] {
-    if (progress === undefined) throw new Error("Nothing is heard before the start is known.");
-    const next = advanced(progress, sequence, rows);
-    // A chat nobody knew of is held by nobody yet, and may have more to be fetched.
-    if (behind) for (const row of rows) hold(row.chat);
-    const verdicts = intake.admit(rows, { key: cursorKey, value: JSON.stringify(next) });
-    progress = next;
-    isUnsaved = false;
-    for (const [nth, row] of rows.entries()) {
-      newest = newer(newest, row);
-      if (verdicts[nth] === "refused") continue;
-      seen.add(row.chat);
-      if (!behind && !released.has(row.chat)) release(row.chat);
-    }
-    return verdicts;
-  }
-
-  function hold(chat: string): void {
-    released.delete(chat);
-    held.add(chat);
-    intake.hold(chat);
-  }
-
-  function release(chat: string): void {
-    held.delete(chat);
-    released.add(chat);
-    intake.release(chat);
-  }
-
-  function holdAll(): void {
-    for (const chat of new Set([...chats(), ...released])) hold(chat);
-  }
 
   /** Fetches what was missed; live events are kept meanwhile and wait for it. */
   async function catchUp(us: Us, ask: Patient): Promise<void> {
     fetchAgain = false;
-    const { places, unreadable, unlisted } = await readablePlaces(wiring, chats(), ask);
+    const { places, unreadable, unlisted } = await readablePlaces(wiring, heard.chats(), ask);
     for (const place of places) {
+      const progress = heard.progress();
       if (progress === undefined) return;
       const after = fetchAfter(progress, place.thread ?? place.chat);
-      const why = await backfill(place, after, { us, ask, keep });
+      const why = await backfill(place, after, { us, ask, keep: (rows) => heard.keep(rows) });
       if (why !== undefined) unreadable.push(why);
     }
     if (fetchAgain) return catchUp(us, ask);
     if (unlisted !== undefined) at.log("discord-unreadable", unlisted);
-    behind = false;
-    keep([], current?.sequence);
-    for (const chat of new Set([...chats(), ...held])) release(chat);
+    heard.catchUp();
     for (const why of unreadable) at.log("discord-unreadable", why);
     unread = unreadable;
     caughtUp(unread);
@@ -105,17 +47,14 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   /** Where we begin in places where we have never been: with what comes after their newest message. */
   async function begin(ask: Patient): Promise<void> {
     const known = intake.known();
+    const progress = heard.progress();
     const start = { ...progress?.start };
     const isNew = (chat: string) => start[chat] === undefined && !known.has(chat);
     if (progress !== undefined && !wiring.channels.some(isNew)) return;
     const { places } = await readablePlaces(wiring, known.keys(), ask);
     const fresh = places.filter((place) => progress === undefined || (isNew(place.chat) && !place.isDirect));
     for (const place of fresh) start[place.thread ?? place.chat] = known.get(place.chat) ?? place.newest ?? "0";
-    if (progress === undefined) {
-      newest = Object.values(start).reduce((most, id) => newer(most, { order: BigInt(id) }), 0n);
-    } else if (fresh.length === 0) return;
-    progress = { ...(progress ?? { since: String(newest) }), start };
-    keep([]);
+    if (progress === undefined || fresh.length > 0) heard.beginAt(start);
   }
 
   /** Takes one connection's events, in their order. */
@@ -132,7 +71,7 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
       const { channel_id: channel, guild_id: guild } = data as RawMessage;
       const place = await placeOf(channel, guild);
       try {
-        return place === undefined ? [] : [read(data, place, us, newest) ?? []].flat();
+        return place === undefined ? [] : [read(data, place, us, heard.newest()) ?? []].flat();
       } catch (error) {
         // It would be no better when it came again.
         at.log("discord-unreadable", `${name}: ${error instanceof Error ? error.message : "no reason"}`);
@@ -141,18 +80,16 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
     }
 
     function settle(isResumed: boolean, isGuildToCome = false): void {
-      behind ||= !isResumed;
-      if (behind) {
-        holdAll();
-        keep([]);
-        const guild = isGuildToCome
-          ? pause(at.pace.guildMs, AbortSignal.any([until, available.signal]))
-          : Promise.resolve();
-        fetching = guild.then(async () => catchUp(us, ask)).catch(fail);
+      if (isResumed && !heard.isBehind()) {
+        heard.releaseAll();
+        caughtUp(unread);
         return;
       }
-      for (const chat of chats()) release(chat);
-      caughtUp(unread);
+      heard.fallBehind();
+      const guild = isGuildToCome
+        ? pause(at.pace.guildMs, AbortSignal.any([until, available.signal]))
+        : Promise.resolve();
+      fetching = guild.then(async () => catchUp(us, ask)).catch(fail);
     }
 
     return async ({ name, sequence, data }: Event): Promise<void> => {
@@ -167,7 +104,7 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
           guilds?: { id?: string; unavailable?: boolean }[];
         };
         if (id === undefined || url === undefined) throw new Error("Discord names no session.");
-        current = { id, url, sequence };
+        heard.follow({ id, url, sequence });
         // Until then nothing of it is told, and what is said meanwhile must be fetched after that.
         settle(
           false,
@@ -178,17 +115,16 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
       if (name === "RESUMED") settle(true);
       if (name === "GUILD_CREATE" && (data as { id?: string }).id === wiring.guild) {
         available.abort();
-        if (behind) fetchAgain = true;
+        if (heard.isBehind()) fetchAgain = true;
         else settle(false);
       }
       const rows = await rowsOf(name, data);
       if (rows.length > 0) {
-        const [verdict] = keep(rows, sequence);
+        const [verdict] = heard.keep(rows, sequence);
         // Only now, when it is stored, is the person told; and a stranger is told nothing.
         if (name === "INTERACTION_CREATE" && verdict !== "refused") void acknowledge(data as RawInteraction);
       }
-      if (current !== undefined) current.sequence = Math.max(current.sequence, sequence);
-      isUnsaved = true;
+      heard.passed(sequence);
     };
   }
 
@@ -204,14 +140,9 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   return {
     begin,
     taker,
-    session: () => current,
-    forgetSession: () => {
-      current = undefined;
-    },
-    /** Writes down how far the session is, where events left no row. */
-    flush: () => {
-      if (isUnsaved && !behind) keep([]);
-    },
+    session: () => heard.session(),
+    forgetSession: () => heard.follow(undefined),
+    flush: () => heard.flush(),
     /** Until nothing is being fetched. */
     idle: () => fetching,
   };
