@@ -8,14 +8,11 @@ export function addChatVerbs(fleet: Command, context: Context, done: (exit: numb
   const connect = fleet
     .command("connect")
     .description("connect the fleet to a chat service, and say who may speak there")
-    .addHelpText(
-      "after",
-      examples("connect add discord --guild ID --channel ID --owner ID", "connect list", "connect pair discord"),
-    );
+    .addHelpText("after", examples("connect add discord", "connect list", "connect pair discord"));
   connect
     .command("add")
     .description(
-      "connect an account; its token is tried first, and asked for, or read from a file, a variable or a pipe",
+      "connect an account: asks for what it needs and tries the token; told where by options, it asks for the token only",
     )
     .addArgument(new Argument("<platform>").choices(chatServices))
     .option("--name <name>", "a name of yours for it (default: the platform's)")
@@ -31,7 +28,11 @@ export function addChatVerbs(fleet: Command, context: Context, done: (exit: numb
     .option(...jsonFlag)
     .addHelpText(
       "after",
-      examples("connect add discord --guild 123 --channel 456 --owner 789", "connect add discord --token-file ./token"),
+      examples(
+        "connect add discord",
+        "connect add discord --guild 123 --channel 456 --owner 789 --token-file ./token",
+        "connect add discord --owner 789 < token",
+      ),
     )
     .action(async (platform, options) => done(await (await import("./connect.ts")).add(context, platform, options)));
   connect

@@ -27,7 +27,10 @@ export interface AddOptions {
 /** `connect add`: the token is tried before anything is kept, and never printed. */
 export async function add(context: Context, platform: Platform, options: AddOptions): Promise<number> {
   const connections = await forPeople(context);
-  const wiring = wiringOf(platform, options);
+  const asked = context.interactive && !options.json ? (await import("./ask-wiring.ts")).askWiring : wiringOf;
+  // Whatever is wrong already is said before anything is asked.
+  await connections.mayAdd(wiringOf(platform, options));
+  const wiring = await asked(platform, options);
   const token = await readToken(context, wiring, options);
   context.progress(`asking ${platform}…`);
   const changedAt = Date.now();
@@ -113,7 +116,7 @@ export async function readToken(
       for await (const part of context.stdin.setEncoding("utf8")) text += String(part);
       return text;
     }
-    const { askSecret } = await import("./wizard.ts");
+    const { askSecret } = await import("./questions.ts");
     return askSecret(`The token of the ${platform} bot (it is not shown)`);
   }
 }

@@ -104,7 +104,7 @@ async function tokenOf(
   if (!isNamed && !mayAsk) return undefined;
   if (isNamed) return tried(context, wiring, await readToken(context, wiring, { tokenFile, tokenEnv }));
   // All the answers before it are not to be lost by a slip in this one, nor by a network that is away.
-  const { askSecret } = await import("./wizard.ts");
+  const { askSecret } = await import("./questions.ts");
   for (;;) {
     const token = await askSecret(`The token of the ${wiring.platform} bot (not shown; empty: later)`);
     if (token === "") return undefined;

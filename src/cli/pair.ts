@@ -39,7 +39,7 @@ export async function pair(
       context.err(`${who} has sent it.\nNext: mosaic fleet connect pair approve ${made.code}\n`);
       return 0;
     }
-    const { agreed } = await import("./wizard.ts");
+    const { agreed } = await import("./questions.ts");
     if (!(await agreed(`${who} has sent the code. Let them in as ${standing}?`)))
       throw new FleetError("cancelled", "Nobody was let in.");
   }

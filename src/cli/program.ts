@@ -1,6 +1,6 @@
 import { Argument, Command, CommanderError, Option } from "@commander-js/extra-typings";
 
-import { roles, runtimes } from "../contract/agent.ts";
+import { harnesses, roles } from "../contract/agent.ts";
 import { exitCodes } from "../lib/errors.ts";
 import { addChatVerbs } from "./chat-verbs.ts";
 import type { Context } from "./context.ts";
@@ -58,8 +58,8 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .description("choose a kind of fleet and write its roster; again later to change it")
     .option("-t, --type <preset>", "kind of fleet: general, coding, research, hybrid, or a preset of yours")
     .option("-n, --name <name>", "the fleet's name")
-    .addOption(new Option("--runtime <runtime>", "harness of the workers").choices(runtimes))
-    .addOption(new Option("--orchestrator-runtime <runtime>", "harness of the orchestrator").choices(runtimes))
+    .addOption(new Option("--runtime <runtime>", "harness of the workers").choices(harnesses))
+    .addOption(new Option("--orchestrator-runtime <runtime>", "harness of the orchestrator").choices(harnesses))
     .option("-w, --workdir <folder>", "where the agents work")
     .addOption(new Option("--supervisor <kind>", "what keeps agents alive").choices(["auto", "systemd", "builtin"]))
     .addOption(

@@ -1,17 +1,13 @@
-import { cancel, confirm, intro, note, password, select, text } from "@clack/prompts";
+import { intro, note, select, text } from "@clack/prompts";
 
-import { runtimes, type Runtime } from "../contract/agent.ts";
+import { harnesses, type Runtime } from "../contract/agent.ts";
 import type { Platform, Wiring } from "../contract/connector.ts";
 import type { Answers } from "../fleet/compose.ts";
-import { isToken } from "../fleet/credentials.ts";
 import { checkName, checkWorkdir, presetNamed, suggestName, type Situation } from "../fleet/init.ts";
 import { supported } from "../harness/index.ts";
-import { FleetError } from "../lib/errors.ts";
-import { wiringOf } from "./connect.ts";
+import { askWiring } from "./ask-wiring.ts";
 import type { Context } from "./context.ts";
-
-/** Questions are for people, so they go where people's words go. */
-const output = process.stderr;
+import { agreed, answered, complaint, output } from "./questions.ts";
 
 /** Asks what was not told by a flag. Ctrl-C at any question ends it, and nothing was written. */
 export async function ask(context: Context, situation: Situation, told: Answers): Promise<Answers> {
@@ -62,36 +58,11 @@ async function askChat(): Promise<Wiring | undefined> {
     }),
   );
   if (platform === "console") return undefined;
-  note(
-    "Developer mode (settings, advanced) lets you copy ids by a right-click.\nThe bot: discord.com/developers, with Message Content intent on.",
-    "Discord",
-    { output },
-  );
-  const id = (message: string, check: (value: string) => unknown) =>
-    answered(text({ message, validate: (value) => complaint(() => check((value ?? "").trim())), output }));
-  const guild = (await id("The server's id?", (value) => wiringOf(platform, { guild: value }))).trim();
-  const channel = (await id("The channel's id?", (value) => wiringOf(platform, { guild, channel: [value] }))).trim();
-  const owner = (
-    await id("Your own id there? Only you will be heard.", (value) => wiringOf(platform, { owner: [value] }))
-  ).trim();
-  return wiringOf(platform, { guild, channel: [channel], owner: [owner] });
+  return askWiring(platform);
 }
 
 /** The last question. */
-export const confirmWrite = (path: string): Promise<boolean> =>
-  answered(confirm({ message: `Write ${path}?`, initialValue: true, output }));
-
-/** A question with yes or no. */
-export const agreed = (message: string): Promise<boolean> =>
-  answered(confirm({ message, initialValue: false, output }));
-
-/** A question whose answer is not shown: one word, or none. */
-export async function askSecret(message: string): Promise<string> {
-  const validate = (value: string | undefined) =>
-    isToken((value ?? "").trim() || "later") ? undefined : "A token is one word, of plain letters, digits and signs.";
-  const given: string | undefined = await answered(password({ message, validate, output }));
-  return given?.trim() ?? ""; // nothing typed at all is no string for the library
-}
+export const confirmWrite = (path: string): Promise<boolean> => agreed(`Write ${path}?`, true);
 
 async function askFolder(context: Context, { current }: Situation): Promise<string | undefined> {
   const own = current && /^\s+workdir: *(\S.*?)\s*$/m.exec(current.text)?.[1];
@@ -122,7 +93,7 @@ async function askRuntime(
   { installed, current }: Situation,
   now: Runtime | undefined,
 ): Promise<Runtime | undefined> {
-  const choices = runtimes.filter((runtime) => runtime !== "command" && supported.includes(runtime));
+  const choices = harnesses.filter((runtime) => supported.includes(runtime));
   const keep = current === undefined ? "what the preset likes best of what is installed" : "as it is";
   const picked = await answered(
     select<Runtime | "keep">({
@@ -140,20 +111,4 @@ async function askRuntime(
     }),
   );
   return picked === "keep" || picked === now ? undefined : picked;
-}
-
-function complaint(check: () => unknown): string | undefined {
-  try {
-    check();
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-}
-
-async function answered<T>(question: Promise<T>): Promise<Exclude<T, symbol>> {
-  const answer = await question;
-  if (typeof answer !== "symbol") return answer as Exclude<T, symbol>;
-  cancel("Cancelled.", { output });
-  throw new FleetError("cancelled", "Nothing was written.");
 }

@@ -1,6 +1,8 @@
 /** Which harness an agent uses. */
 export const runtimes = ["claude", "pi", "codex", "opencode", "command"] as const;
 export type Runtime = (typeof runtimes)[number];
+/** Those that are an agent by themselves; what a `command` runs only a roster can say. */
+export const harnesses = runtimes.filter((runtime) => runtime !== "command");
 
 export const roles = ["orchestrator", "worker"] as const;
 type Role = (typeof roles)[number];

@@ -54,6 +54,8 @@ export interface Pairing {
 /** The accounts of the fleet, and who is let in. Everything here is the person's at this machine alone. */
 export interface Connections {
   list(): Promise<Connection[]>;
+  /** Throws what keeps such an account from being added, whatever its token is. */
+  mayAdd(wiring: Wiring): Promise<void>;
   /** Looks whether the token and the channels are right, and only then keeps both; what was found is said. */
   add(wiring: Wiring, token: string): Promise<Finding[]>;
   /** The same look, and nothing is kept. */

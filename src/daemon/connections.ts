@@ -52,6 +52,21 @@ export function connectionsOf(
     ];
   }
 
+  async function mayAdd(wiring: Wiring): Promise<void> {
+    const { agents, connectors } = await readRoster(home.roster, home.cache, home.user);
+    if (wiring.agent !== undefined && !agents.some(({ name }) => name === wiring.agent)) {
+      const there = agents.map(({ name }) => name).join(", ");
+      throw new FleetError("not-found", `There is no agent ${wiring.agent}. There are ${there}.`, {
+        hint: "mosaic fleet ps",
+      });
+    }
+    if (connectors.some((one) => one.account === wiring.account)) {
+      throw new FleetError("conflict", `There is an account ${wiring.account} already.`, {
+        hint: `mosaic fleet connect remove ${wiring.account}`,
+      });
+    }
+  }
+
   /** Of what is not kept yet nothing can be tested by its name: what is wrong is mended, and the same is typed again. */
   async function probeNew(wiring: Wiring, token: string): Promise<Finding[]> {
     try {
@@ -71,19 +86,9 @@ export function connectionsOf(
         health: known?.[wiring.account] ?? null,
       }));
     },
+    mayAdd,
     async add(wiring, token) {
-      const { agents, connectors } = await readRoster(home.roster, home.cache, home.user);
-      if (wiring.agent !== undefined && !agents.some(({ name }) => name === wiring.agent)) {
-        const there = agents.map(({ name }) => name).join(", ");
-        throw new FleetError("not-found", `There is no agent ${wiring.agent}. There are ${there}.`, {
-          hint: "mosaic fleet ps",
-        });
-      }
-      if (connectors.some((one) => one.account === wiring.account)) {
-        throw new FleetError("conflict", `There is an account ${wiring.account} already.`, {
-          hint: `mosaic fleet connect remove ${wiring.account}`,
-        });
-      }
+      await mayAdd(wiring);
       const findings = await probeNew(wiring, token);
       await addAccount(world, wiring, token);
       return findings;

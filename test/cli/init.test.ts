@@ -1,12 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
-import { until } from "../../src/lib/wait.ts";
 import { parseRoster } from "../../src/roster/load.ts";
-import { tmuxTerminal } from "../../src/terminal/tmux.ts";
-import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
+import { makeRig, rosterOf, type Rig } from "../rig.ts";
+import { typedIn } from "../typed.ts";
 
 const leads = (rig: Rig) =>
   parseRoster(rig.rosterText(), "r", rig.root).agents.filter((agent) => agent.role === "orchestrator");
@@ -90,6 +89,8 @@ describe("unattended", () => {
     expect(ran.err).toContain("pi is not installed. Next: npm install -g @earendil-works/pi-coding-agent");
     expect(rig.rosterText()).toContain("supervisor: builtin");
     expect((await rig.fleet("init", "--runtime", "vim", "--yes")).code).toBe(2);
+    // What it would run nobody has said.
+    expect((await rig.fleet("init", "--runtime", "command", "--yes")).code).toBe(2);
   });
 });
 
@@ -218,29 +219,7 @@ describe("presets of one's own", () => {
 });
 
 describe("the wizard, in a real terminal", () => {
-  const terminal = tmuxTerminal({ PATH: process.env["PATH"] ?? "" });
-
-  async function open(rig: Rig, flags = "") {
-    const at = { name: "w", socket: join(rig.root, "w.sock") };
-    const script = join(rig.root, "w.sh");
-    writeFileSync(
-      script,
-      `cd ${rig.root}/work\n'${process.execPath}' '${bin}' fleet init ${flags}\necho "exit=$?" >${rig.root}/code\nexec sleep 1000\n`,
-    );
-    await terminal.open(at, { script, cwd: rig.root, env: { ...rig.env, TERM: "xterm-256color" } });
-    onTestFinished(() => terminal.close(at));
-    const sees = async (text: string) => {
-      const found = await until(async () => ((await terminal.capture(at)).includes(text) ? true : undefined), {
-        withinMs: 15_000,
-      });
-      expect(found, `${text}\n${await terminal.capture(at)}`).toBe(true);
-    };
-    const code = () =>
-      until(() => (existsSync(`${rig.root}/code`) ? readFileSync(`${rig.root}/code`, "utf8").trim() : undefined), {
-        withinMs: 10_000,
-      });
-    return { at, sees, code, press: (key: string) => terminal.press(at, key) };
-  }
+  const open = (rig: Rig, flags = "") => typedIn(rig, `fleet init ${flags}`);
   const questions = [
     "What is the fleet for?",
     "In which folder",
@@ -291,7 +270,7 @@ describe("the wizard, in a real terminal", () => {
 
   test("Discord: asks for exactly what is needed, and writes nothing where the token is not right", async () => {
     const rig = makeRig();
-    const { at, sees, press, code } = await open(rig);
+    const { screen, type, sees, press, code } = await open(rig);
     for (const question of questions.slice(0, -2)) {
       await sees(question);
       await press("Enter");
@@ -305,13 +284,13 @@ describe("the wizard, in a real terminal", () => {
       ["Your own id", "acme"],
     ] as const) {
       await sees(question);
-      await terminal.type(at, answer);
+      await type(answer);
     }
     await sees("is not an id of Discord's");
     await press("C-u");
-    await terminal.type(at, "333");
+    await type("333");
     await sees("Write ");
-    expect(await terminal.capture(at)).toMatch(/discord/);
+    expect(await screen()).toMatch(/discord/);
     await press("Enter");
     await sees("token of the discord bot");
     await press("C-c");
@@ -322,7 +301,7 @@ describe("the wizard, in a real terminal", () => {
   test("a token that is not right is asked for again, and loses no answer; without one the rest is written", async () => {
     const rig = makeRig();
     const flags = "--type general --connector discord --guild 11 --channel 22 --owner 33 --url http://127.0.0.1:9/api";
-    const { at, sees, press, code } = await open(rig, flags);
+    const { screen, type, sees, press, code } = await open(rig, flags);
     for (const question of questions.slice(1, -2)) {
       await sees(question);
       await press("Enter");
@@ -330,17 +309,17 @@ describe("the wizard, in a real terminal", () => {
     await sees("Write ");
     await press("Enter");
     await sees("token of the discord bot");
-    await terminal.type(at, "two words");
+    await type("two words");
     await sees("A token is one word");
     await press("C-u");
-    await terminal.type(at, "canary.token.0123456789");
+    await type("canary.token.0123456789");
     await sees("Try again.");
     expect(existsSync(rig.home.roster)).toBe(false);
-    await expect.poll(async () => (await terminal.capture(at)).split("token of the discord bot")).toHaveLength(3);
+    await expect.poll(async () => (await screen()).split("token of the discord bot")).toHaveLength(3);
     await press("Enter");
     await sees("discord has no token yet");
     expect(await code()).toBe("exit=0");
-    expect(await terminal.capture(at)).not.toContain("canary");
+    expect(await screen()).not.toContain("canary");
     expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toMatchObject([
       { account: "discord", owners: ["33"] },
     ]);
@@ -348,11 +327,11 @@ describe("the wizard, in a real terminal", () => {
 
   test("a wrong answer is refused on the spot with what is wrong", async () => {
     const rig = makeRig();
-    const { at, sees, press } = await open(rig);
+    const { type, sees, press } = await open(rig);
     await sees("What is the fleet for?");
     await press("Enter");
     await sees("In which folder");
-    await terminal.type(at, "/nope");
+    await type("/nope");
     await sees("The work folder does not exist");
     await press("C-u");
     await press("C-c");
