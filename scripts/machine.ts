@@ -21,7 +21,7 @@ interface Source {
 
 const piPackage = { command: "pi", package: "@earendil-works/pi-coding-agent", bin: "dist/bundle/cli.js" };
 
-/** The CLIs that everything is tested on. */
+/** What everything is tested on. */
 const clis = {
   pi: { ...piPackage, version: "0.87.1" },
   pi15: { ...piPackage, version: "1.5.2", beside: ["jiti@2.7.0", "typebox@1.3.27"] },
@@ -40,10 +40,13 @@ const clis = {
     bin: "bin/opencode.exe",
     after: "postinstall.mjs",
   },
+  /** The oldest Node that mosaic runs on, as npm's package for this kind of machine. */
+  node22: { command: "node", package: `node-linux-${process.arch}`, version: "22.19.0", bin: "bin/node" },
 } satisfies Record<string, Source>;
 type Cli = keyof typeof clis;
 
-export const cliNames = Object.keys(clis) as Cli[];
+/** The harnesses. */
+export const harnessNames = (Object.keys(clis) as Cli[]).filter((name) => name !== "node22");
 
 /** True where that program is on the search path. */
 const has = (program: string): boolean => spawnSync("sh", ["-c", `command -v ${program}`]).status === 0;
@@ -90,7 +93,7 @@ export function cliFolder(name: Cli, options: { install: boolean }): string | un
   const manifest = join(home, "package.json");
   const came =
     got && existsSync(manifest)
-      ? (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version
+      ? (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version.replace(/^v/, "")
       : "nothing";
   const made = cli.after === undefined || ran(process.execPath, [cli.after], home);
   if (came !== cli.version || !made) {

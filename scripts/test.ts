@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { cliFolder, cliNames, needPackages, project } from "./machine.ts";
+import { cliFolder, harnessNames, needPackages, project } from "./machine.ts";
 
 /**
  * `npm test`: every lane that this machine can run, one after the other (two cores), and loudly which it cannot. With
@@ -19,11 +19,12 @@ const systemd =
   existsSync("/lib/systemd/systemd") || needPackages({ systemctl: "systemd", "dbus-daemon": "dbus-user-session" });
 const ip = needPackages({ ip: "iproute2", unshare: "util-linux" });
 /** Every CLI's folder, and the variable by which its tests find it. */
-const clis = cliNames.map((name) => ({
+const clis = harnessNames.map((name) => ({
   name,
   variable: `MOSAIC_TEST_${name.toUpperCase()}`,
   bin: cliFolder(name, { install: ci }),
 }));
+const oldest = cliFolder("node22", { install: ci });
 const missing = clis.filter((cli) => cli.bin === undefined).map((cli) => cli.name);
 const scratch = mkdtempSync(join(tmpdir(), "mosaic-test-"));
 
@@ -38,6 +39,11 @@ lane("static", true, () => {
 lane("build", true, () => step("npm run build", ["npm", "run", "--silent", "build"]));
 lane("unit", tmux || "tmux is missing", () => vitest("unit"));
 lane("cli", tmux || "tmux is missing", () => vitest("cli"));
+lane(
+  "oldest",
+  !tmux ? "tmux is missing" : oldest !== undefined || "the oldest Node is not in .cache/; CI=true npm test installs it",
+  () => vitest("cli", [], { node: join(oldest ?? "", "node"), files: ["lifecycle", "chat", "connect"] }),
+);
 lane(
   "harness",
   !tmux
@@ -93,7 +99,12 @@ function step(what: string, argv: readonly string[]): void {
   else total.failed++;
 }
 
-function vitest(name: string, inside: readonly string[] = []): void {
+/** One project's tests, or those of the named files, on this Node or another. */
+function vitest(
+  name: string,
+  inside: readonly string[] = [],
+  { node = process.execPath, files = [] }: { node?: string; files?: readonly string[] } = {},
+): void {
   const report = join(scratch, `${name}.json`);
   chmodSync(scratch, 0o777); // a lane may run as a user of its own
   // The configuration is read as it is: a lane may not be allowed to write a copy of it.
@@ -105,13 +116,9 @@ function vitest(name: string, inside: readonly string[] = []): void {
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${report}`,
+    ...files.map((file) => `test/${name}/${file}.test.ts`),
   ];
-  const [file = "", ...rest] = [
-    ...inside,
-    process.execPath,
-    join(project, "node_modules", "vitest", "vitest.mjs"),
-    ...args,
-  ];
+  const [file = "", ...rest] = [...inside, node, join(project, "node_modules", "vitest", "vitest.mjs"), ...args];
   // A colourless report reads well in a log, and an agent's own marks must not leak into a test's fleets.
   const { MOSAIC_HOME: _, MOSAIC_AGENT: __, MOSAIC_AGENT_TOKEN: ___, ...env } = process.env;
   const ran = spawnSync(file, rest, {

@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 
 import { FleetError } from "./errors.ts";
 import { makeFolder } from "./folder.ts";
+import { sqlite } from "./sqlite.ts";
 
 /** What one database is: where, what is in it for people, and every change of its shape, oldest first. */
 interface Shape {
@@ -27,7 +28,7 @@ const longestWaitMs = 10_000;
 export function openDatabase(shape: Shape): Database {
   return worded(shape, () => {
     makeFolder(shape.path.slice(0, shape.path.lastIndexOf("/")));
-    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+    const { DatabaseSync } = sqlite();
     const before = process.umask(0o077);
     try {
       const db = new DatabaseSync(shape.path, { timeout: longestWaitMs });
@@ -98,7 +99,7 @@ const faults: Record<number, string> = {
 /** Why a database that is there cannot be used; undefined where nothing is wrong with it, or where it is not there. Changes nothing. */
 export function whyUnusable(path: string): string | undefined {
   if (!process.getBuiltinModule("node:fs").existsSync(path)) return undefined;
-  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const { DatabaseSync } = sqlite();
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
     try {

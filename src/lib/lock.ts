@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 
 import { FleetError, wordSystemFault } from "./errors.ts";
 import { makeFolder } from "./folder.ts";
+import { sqlite } from "./sqlite.ts";
 import { pause } from "./wait.ts";
 
 /** A held lock. Given back by `release`, or by the kernel when the holder dies, however it dies. */
@@ -21,7 +22,7 @@ const busy = 5; // SQLITE_BUSY
 export function tryLock(path: string): Lock | undefined {
   try {
     makeFolder(dirname(path));
-    const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+    const { DatabaseSync } = sqlite();
     const file = new DatabaseSync(path);
     try {
       file.exec("PRAGMA busy_timeout=0; BEGIN EXCLUSIVE");

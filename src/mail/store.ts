@@ -2,6 +2,7 @@ import type { SQLOutputValue } from "node:sqlite";
 
 import type { MessageState, Sender, SendMode } from "../contract/message-names.ts";
 import { openDatabase, type Database } from "../lib/database.ts";
+import { sqlite } from "../lib/sqlite.ts";
 import type { Draft, Letter } from "./letter.ts";
 import { migrations } from "./schema.ts";
 
@@ -71,7 +72,7 @@ export interface Store {
 export function countWaiting(path: string): Map<string, number> {
   const { existsSync } = process.getBuiltinModule("node:fs");
   if (!existsSync(path)) return new Map();
-  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const { DatabaseSync } = sqlite();
   try {
     const db = new DatabaseSync(path, { readOnly: true });
     const rows = db

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 
+import { sqlite } from "../../lib/sqlite.ts";
 import type { Desk, Trace } from "../harness.ts";
 import { messageOf } from "./receipts.ts";
 import { readSession } from "./session.ts";
@@ -30,7 +31,7 @@ export function traceOf(desk: Desk, ids: readonly string[]): Map<string, Trace> 
     return message === undefined ? [] : [{ id, message }];
   });
   if (session === undefined || messages.length === 0) return found;
-  const { DatabaseSync: Database } = process.getBuiltinModule("node:sqlite");
+  const { DatabaseSync: Database } = sqlite();
   let database: DatabaseSync;
   try {
     database = new Database(databaseOf(desk), { readOnly: true });

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 
+import { sqlite } from "../../lib/sqlite.ts";
 import type { Desk, Said } from "../harness.ts";
 
 /** OpenCode's own record of all conversations. */
@@ -8,7 +9,7 @@ export const databaseOf = ({ env }: Pick<Desk, "env">): string =>
 
 /** Reads the newest lines of a conversation out of OpenCode's database, whether or not it runs. */
 export function readConversation(desk: Pick<Desk, "env">, id: string, lines: number): Said[] {
-  const { DatabaseSync } = process.getBuiltinModule("node:sqlite");
+  const { DatabaseSync } = sqlite();
   const database = new DatabaseSync(databaseOf(desk), { readOnly: true });
   try {
     database.exec("PRAGMA busy_timeout=2000");
