@@ -1,7 +1,7 @@
 import type { SQLOutputValue } from "node:sqlite";
 
 import type { Attachment, Inbound, Target } from "../connector/connector.ts";
-import { openDatabase, type Database } from "../lib/database.ts";
+import { openDatabase, wholeText, wholeTextOf, type Database } from "../lib/database.ts";
 import type { Standing } from "./access.ts";
 import { migrations } from "./schema.ts";
 
@@ -74,7 +74,7 @@ export interface Ledger {
 }
 
 const columns = `seq, account, chat, thread, id, kind, said_at, heard_at, speaker, speaker_name, standing, direct, to_us,
-  late, text, choice, files, state, letter, told`;
+  late, ${wholeText("text")}, choice, files, state, letter, told`;
 
 /** So much longer than the rest who decided what is kept. */
 const yearMs = 365 * 86_400_000;
@@ -228,7 +228,7 @@ function heardOf(row: Row): Heard {
     isDirect: row["direct"] === 1,
     isToUs: row["to_us"] === 1,
     isLate: row["late"] === 1,
-    text: String(row["text"]),
+    text: wholeTextOf(row["text"]) ?? "",
     choice: text(row["choice"]),
     files: JSON.parse(String(row["files"])) as Attachment[],
     state: String(row["state"]) as Heard["state"],

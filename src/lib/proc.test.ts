@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 
 import { expect, onTestFinished, test } from "vitest";
 
+import { comes } from "../../test/comes.ts";
 import { processState } from "../supervisor/records.ts";
 import { isGone, isLiving, markedProcesses, processOf } from "./proc.ts";
 import { until } from "./wait.ts";
@@ -27,7 +28,7 @@ test("a zombie is gone, though its pid is still there", async () => {
   const parent = run("/bin/sh", ["-c", "sleep 0.01 & exec sleep 1000"]);
   const child = () => Number(readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ")[0] ?? 0);
   const pid = await until(() => child() || undefined, { withinMs: 5_000 });
-  await until(() => (processOf(pid ?? 0)?.state === "zombie" ? true : undefined), { withinMs: 5_000 });
+  await comes(() => (processOf(pid ?? 0)?.state === "zombie" ? true : undefined), { withinMs: 5_000 });
   const zombie = processOf(pid ?? 0);
   expect(zombie?.state).toBe("zombie");
   expect(isGone(pid ?? 0)).toBe(true);
@@ -37,7 +38,7 @@ test("a zombie is gone, though its pid is still there", async () => {
 
 test("a program's name may hold brackets and spaces", async () => {
   const pid = run("/bin/sh", ["-c", "printf 'a) R (b' >/proc/$$/comm; while :; do sleep 1; done"]);
-  await until(() => (readFileSync(`/proc/${pid}/comm`, "utf8").includes(") R") ? true : undefined), {
+  await comes(() => (readFileSync(`/proc/${pid}/comm`, "utf8").includes(") R") ? true : undefined), {
     withinMs: 5_000,
   });
   expect(processOf(pid)).toMatchObject({ state: "alive", parent: process.pid });
@@ -49,6 +50,6 @@ test("marks: all of them, whole", async () => {
   run("sleep", ["100"], { MOSAIC_T1: mark, MOSAIC_T2: "bc" });
   run("sleep", ["100"], { MOSAIC_T1: mark });
   const all = () => markedProcesses([`MOSAIC_T1=${mark}`]);
-  await until(() => (all().length === 3 ? true : undefined), { withinMs: 5_000 });
+  await comes(() => (all().length === 3 ? true : undefined), { withinMs: 5_000 });
   expect(markedProcesses([`MOSAIC_T1=${mark}`, "MOSAIC_T2=b"])).toEqual([both]);
 });

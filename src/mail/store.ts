@@ -1,7 +1,7 @@
 import type { SQLOutputValue } from "node:sqlite";
 
 import type { MessageState, Sender, SendMode } from "../contract/message-names.ts";
-import { openDatabase, type Database } from "../lib/database.ts";
+import { openDatabase, wholeText, wholeTextOf, type Database } from "../lib/database.ts";
 import { sqlite } from "../lib/sqlite.ts";
 import type { Draft, Letter } from "./letter.ts";
 import { migrations } from "./schema.ts";
@@ -90,19 +90,23 @@ export function countWaiting(path: string): Map<string, number> {
 /** Opens the table, and makes it where it is not there. A full disk or a locked database is a sentence, not a half row. */
 export const openStore = (path: string): Store => storeOn(openDatabase({ path, what: "messages", migrations }));
 
+const columns = `seq, id, key, recipient, sender_kind, sender, mode, state, reason, reply_to, hops, created_at, changed_at,
+  expires_at, attempts, handed_to, delivered_at, answered_at, answer_within, due_at, nudges, forced, closed,
+  ${wholeText("body")}, ${wholeText("answer")}`;
+
 function storeOn({ db, atOnce, hasChanged, close }: Database): Store {
   const sql = {
     insert: db.prepare(`INSERT INTO letters
       (id, key, recipient, sender_kind, sender, mode, body, state, reply_to, hops, created_at, changed_at, expires_at, answer_within)
-      VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?) RETURNING *`),
-    byId: db.prepare("SELECT * FROM letters WHERE id = ?"),
-    byKey: db.prepare("SELECT * FROM letters WHERE key = ?"),
-    byStart: db.prepare("SELECT * FROM letters WHERE substr(id, 1, ?) = ? LIMIT 2"),
-    open: db.prepare("SELECT * FROM letters WHERE recipient = ? AND closed = 0 ORDER BY seq"),
-    due: db.prepare(`SELECT * FROM letters WHERE recipient = ? AND closed = 0 AND state IN ('queued', 'held')
+      VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?) RETURNING ${columns}`),
+    byId: db.prepare(`SELECT ${columns} FROM letters WHERE id = ?`),
+    byKey: db.prepare(`SELECT ${columns} FROM letters WHERE key = ?`),
+    byStart: db.prepare(`SELECT ${columns} FROM letters WHERE substr(id, 1, ?) = ? LIMIT 2`),
+    open: db.prepare(`SELECT ${columns} FROM letters WHERE recipient = ? AND closed = 0 ORDER BY seq`),
+    due: db.prepare(`SELECT ${columns} FROM letters WHERE recipient = ? AND closed = 0 AND state IN ('queued', 'held')
       ORDER BY CASE mode WHEN 'now' THEN 0 WHEN 'steer' THEN 1 ELSE 2 END, seq LIMIT ?`),
     handed: db.prepare(
-      "SELECT * FROM letters WHERE recipient = ? AND closed = 0 AND handed_to IS NOT NULL ORDER BY seq",
+      `SELECT ${columns} FROM letters WHERE recipient = ? AND closed = 0 AND handed_to IS NOT NULL ORDER BY seq`,
     ),
     shutNotes: db.prepare(`INSERT INTO moves (letter, at, state, note) SELECT id, ?, ?, ? FROM letters
       WHERE recipient = ? AND closed = 0 AND state IN ('queued', 'held') AND handed_to IS NULL AND (state, reason) IS NOT (?, ?)`),
@@ -122,7 +126,7 @@ function storeOn({ db, atOnce, hasChanged, close }: Database): Store {
     history: db.prepare("SELECT at, state, note FROM moves WHERE letter = ? ORDER BY seq"),
     pair: db.prepare(`SELECT count(*) AS count FROM letters
       WHERE sender_kind = 'agent' AND sender = ? AND recipient = ? AND created_at > ?`),
-    late: db.prepare("SELECT * FROM letters WHERE closed = 0 AND due_at <= ? ORDER BY seq"),
+    late: db.prepare(`SELECT ${columns} FROM letters WHERE closed = 0 AND due_at <= ? ORDER BY seq`),
     retry: db.prepare(`UPDATE letters SET state = 'queued', reason = NULL, forced = 1, closed = 0, handed_to = NULL,
       expires_at = NULL, changed_at = ? WHERE id = ?`),
     pruneMoves: db.prepare(
@@ -172,7 +176,7 @@ function storeOn({ db, atOnce, hasChanged, close }: Database): Store {
       const marks = states?.map(() => "?").join(", ");
       const rows = db
         .prepare(
-          `SELECT * FROM letters WHERE (? IS NULL OR recipient = ?) AND (? IS NULL OR sender = ?)
+          `SELECT ${columns} FROM letters WHERE (? IS NULL OR recipient = ?) AND (? IS NULL OR sender = ?)
            ${marks === undefined ? "" : `AND state IN (${marks})`} ORDER BY seq DESC LIMIT ?`,
         )
         .all(to ?? null, to ?? null, from ?? null, from ?? null, ...(states ?? []), last);
@@ -264,7 +268,7 @@ function letterOf(row: Row): Letter {
     to: String(row["recipient"]),
     from: { kind: String(row["sender_kind"]) as Sender["kind"], name: String(row["sender"]) },
     mode: String(row["mode"]) as SendMode,
-    body: String(row["body"]),
+    body: wholeTextOf(row["body"]) ?? "",
     state: String(row["state"]) as MessageState,
     reason: text(row["reason"]),
     replyTo: text(row["reply_to"]),
@@ -276,7 +280,7 @@ function letterOf(row: Row): Letter {
     handedTo: text(row["handed_to"]),
     deliveredAt: number(row["delivered_at"]),
     answeredAt: number(row["answered_at"]),
-    answer: text(row["answer"]),
+    answer: wholeTextOf(row["answer"]),
     dueAt: number(row["due_at"]),
     nudges: Number(row["nudges"]),
     forced: row["forced"] === 1,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
 
+import { comes } from "../../test/comes.ts";
 import { exec } from "../lib/exec.ts";
 import { until } from "../lib/wait.ts";
 import { tmuxTerminal } from "./tmux.ts";
@@ -43,23 +44,23 @@ test.for([
 
 test("many senders at once: every message arrives whole, once", async () => {
   const { at, dir } = await open("mos", "stty -echo -icanon; : >ready; exec cat >got");
-  await until(() => exists(join(dir, "ready")), { withinMs: 10_000 });
+  await comes(() => exists(join(dir, "ready")), { withinMs: 10_000 });
   const messages = Array.from({ length: 40 }, (_, n) => `<${n}:${"x".repeat(n * 20)};>`);
   await Promise.all(messages.map((message) => terminal.type(at, message)));
   const got = () =>
     readFileSync(join(dir, "got"), "utf8")
       .split(/[\r\n]+/)
       .filter(Boolean);
-  await until(() => (got().length >= messages.length ? true : undefined), { withinMs: 20_000 });
+  await comes(() => (got().length >= messages.length ? true : undefined), { withinMs: 20_000 });
   expect(got().toSorted()).toEqual(messages.toSorted());
 });
 
 test("200 kB in one paste arrive whole", async () => {
   const { at, dir } = await open("mos", "stty -echo -icanon; : >ready; exec cat >got");
-  await until(() => exists(join(dir, "ready")), { withinMs: 10_000 });
+  await comes(() => exists(join(dir, "ready")), { withinMs: 10_000 });
   const text = "0123456789".repeat(20_000);
   await terminal.type(at, text);
-  await until(() => (readFileSync(join(dir, "got"), "utf8").length > text.length ? true : undefined), {
+  await comes(() => (readFileSync(join(dir, "got"), "utf8").length > text.length ? true : undefined), {
     withinMs: 20_000,
   });
   expect(readFileSync(join(dir, "got"), "utf8").trim()).toBe(text);
@@ -88,7 +89,7 @@ test("closing ends what runs, is no error twice, and the same socket opens again
 test("a script that ends at once ran exactly once", async () => {
   for (let round = 0; round < 10; round++) {
     const { dir } = await open("mos", "echo x >>ran");
-    await until(() => exists(join(dir, "ran")), { withinMs: 10_000 });
+    await comes(() => exists(join(dir, "ran")), { withinMs: 10_000 });
     expect(readFileSync(join(dir, "ran"), "utf8")).toBe("x\n");
   }
 });
@@ -150,7 +151,7 @@ test("a person's own variables do not follow them into the agent's terminal", as
       .map((word) => `'${word}'`)
       .join(" ")}`,
   );
-  await until(async () => ((await tmux("list-clients")).stdout === "" ? undefined : true), { withinMs: 10_000 });
+  await comes(async () => ((await tmux("list-clients")).stdout === "" ? undefined : true), { withinMs: 10_000 });
   const shown = await Promise.all([tmux("show-environment", "-g"), tmux("show-environment", "-t", "=mos")]);
   expect(shown.map((one) => one.stdout).join("")).not.toContain("canary");
   await terminal.close(outer.at);
@@ -167,11 +168,11 @@ function exists(path: string): true | undefined {
 
 test("a program that asks for bracketed paste gets one, with the line breaks as they were", async () => {
   const { at, dir } = await open("mos", "stty raw -echo; printf '\\033[?2004h'; : >ready; exec cat >got");
-  await until(() => exists(join(dir, "ready")), { withinMs: 10_000 });
-  await until(async () => ((await terminal.capture(at)) === undefined ? undefined : true), { withinMs: 1_000 });
+  await comes(() => exists(join(dir, "ready")), { withinMs: 10_000 });
+  await comes(async () => ((await terminal.capture(at)) === undefined ? undefined : true), { withinMs: 1_000 });
   const got = () => readFileSync(join(dir, "got"), "latin1");
   // The terminal has to have read the request before the paste: once it has, every paste is bracketed.
-  await until(
+  await comes(
     async () => {
       await terminal.type(at, "one\ntwo");
       return got().includes("\u001b[200~one\ntwo\u001b[201~\r") || undefined;

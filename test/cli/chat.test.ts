@@ -11,6 +11,7 @@ import type { Message } from "../../src/contract/message.ts";
 import { FleetError } from "../../src/lib/errors.ts";
 import { pause, until } from "../../src/lib/wait.ts";
 import { openStore } from "../../src/mail/store.ts";
+import { comes } from "../comes.ts";
 import { serve, whileDaemonsDie } from "../kills.ts";
 import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
 
@@ -206,7 +207,7 @@ test("kill -9 of the daemon at random: what was said is kept once, in order, and
     }
   });
   expect(kills).toBeGreaterThan(3);
-  await until(async () => ((await get(rig, "/healthz").catch(() => undefined))?.status === 200 ? true : undefined), {
+  await comes(async () => ((await get(rig, "/healthz").catch(() => undefined))?.status === 200 ? true : undefined), {
     withinMs: 10_000,
   });
   const lines = await linesOf(
@@ -259,7 +260,7 @@ test("in a real terminal: what was said before, what comes, a line that cannot m
   const pid = rig.daemonPid() ?? 0;
   process.kill(pid, "SIGKILL");
   serve(rig);
-  await until(() => (rig.daemonPid() === pid ? undefined : true), { withinMs: 10_000 });
+  await comes(() => (rig.daemonPid() === pid ? undefined : true), { withinMs: 10_000 });
   await rig.fleet("chat", "/status", "mos\u001b[2J");
   await shows("There is no agent mos");
   await shows("> half typed");

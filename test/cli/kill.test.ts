@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 
 import { expect, test } from "vitest";
 
-import { until } from "../../src/lib/wait.ts";
+import { comes } from "../comes.ts";
 import { dice, living, rosterFor, surviveKills } from "../kills.ts";
 import { makeRig } from "../rig.ts";
 
@@ -11,7 +11,7 @@ test("kill -9 of any mosaic process at any moment: never two of an agent, nothin
   await surviveKills(rig, 7);
   const daemon = rig.daemonPid();
   process.kill(daemon ?? 0, "SIGTERM");
-  await until(() => (existsSync(`${rig.home.fleet}/daemon.pid`) ? undefined : true), { withinMs: 10_000 });
+  await comes(() => (existsSync(`${rig.home.fleet}/daemon.pid`) ? undefined : true), { withinMs: 10_000 });
 }, 240_000);
 
 test("many starts, stops and crashes of one agent: at most one process, and stopped stays stopped", async () => {

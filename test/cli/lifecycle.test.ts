@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
+import { comes } from "../comes.ts";
 import { makeRig, rosterOf } from "../rig.ts";
 
 const mos = `{ name: mos, role: orchestrator, runtime: command, command: [sh, -c, 'exec sleep 1000'], workdir: ~/work }`;
@@ -28,7 +29,7 @@ test("a fleet's day: plan, start, ps, send, tail, restart, stop; a second start 
 
   const sent = await rig.fleet("send", "co", "--json", "two; words; -t {x} $(id)");
   expect(JSON.parse(sent.out)).toMatchObject({ messages: [{ to: "co", state: "typed", mode: "next" }] });
-  await until(
+  await comes(
     async () => ((await rig.fleet("tail", "co")).out.split("two; words; -t {x} $(id)").length === 3 ? true : undefined),
     { withinMs: 10_000 },
   );
@@ -56,7 +57,7 @@ test("stopped stays stopped: not the daemon, not apply, not a restart of the dae
   process.kill(daemon ?? 0, "SIGKILL");
   expect((await rig.fleet("apply")).err).toContain("Nothing to do");
   await rig.fleet("start", "mos");
-  await until(() => (rig.daemonPid() === daemon ? undefined : true), { withinMs: 10_000 });
+  await comes(() => (rig.daemonPid() === daemon ? undefined : true), { withinMs: 10_000 });
   expect((await rig.agent("co")).state).toBe("stopped");
   expect((await rig.fleet("plan")).err).toContain("co is left alone (stopped on purpose)");
   expect((await rig.fleet("verify")).out).toContain("co is stopped on purpose");
@@ -234,10 +235,10 @@ test("a message is words: control characters in it press no key", async () => {
   rig.roster(rosterOf(mos, worker("co")));
   await rig.fleet("start");
   const { pid } = await rig.agent("co");
-  expect((await rig.mosaic(["fleet", "send", "co", "-"], { input: "a\u0003b\u0004c\u001b[201~d" })).code).toBe(0);
-  await until(async () => (await rig.fleet("tail", "co")).out.split("abc[201~d").length === 3 || undefined, {
-    withinMs: 10_000,
-  });
+  expect((await rig.mosaic(["fleet", "send", "co", "-"], { input: "a\u0000\u0003b\u0004c\u001b[201~d" })).code).toBe(0);
+  await expect
+    .poll(async () => (await rig.fleet("tail", "co")).out.split("abc[201~d"), { timeout: 10_000 })
+    .toHaveLength(3);
   expect(await rig.agent("co")).toMatchObject({ pid, restarts: 0 });
 });
 
@@ -304,9 +305,9 @@ test("ps --watch prints again at a change, and ends at Ctrl-C with 0", async () 
     .on("data", (part: string) =>
       states.push(...[...part.matchAll(/"state":"(\w+)"/g)].map(([, state]) => state ?? "")),
     );
-  await until(() => (states.includes("running") ? true : undefined), { withinMs: 10_000 });
+  await comes(() => (states.includes("running") ? true : undefined), { withinMs: 10_000 });
   await rig.fleet("stop");
-  await until(() => (states.includes("stopped") ? true : undefined), { withinMs: 10_000 });
+  await comes(() => (states.includes("stopped") ? true : undefined), { withinMs: 10_000 });
   const closed = new Promise<number | null>((resolve) => watch.on("close", resolve));
   watch.kill("SIGINT");
   expect(await closed).toBe(0);

@@ -7,6 +7,7 @@ import { z } from "zod";
 
 import { Message } from "../../src/contract/message.ts";
 import { until } from "../../src/lib/wait.ts";
+import { comes } from "../comes.ts";
 import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
 
 const mos = `{ name: mos, role: orchestrator, runtime: command, command: [cat], workdir: ~/work }`;
@@ -31,7 +32,7 @@ test("a message to an agent that does not run is kept, counted, and delivered by
   expect((await rig.fleet("inbox", "co")).out).toMatch(/queued: it is stopped +for later/);
   await rig.fleet("start");
   expect(await tailed(rig, "co", "for later")).toBe(true);
-  await until(async () => ((await rig.agent("co")).queue === 0 ? true : undefined), { withinMs: 5_000 });
+  await comes(async () => ((await rig.agent("co")).queue === 0 ? true : undefined), { withinMs: 5_000 });
   const [message] = (await sent(rig, "inbox", "co")).messages;
   expect(message).toMatchObject({ state: "typed", attempts: 1, from: { kind: "person" } });
   const shown = await rig.fleet("inbox", "show", message?.id.slice(0, 8) ?? "");
@@ -163,7 +164,7 @@ test("while a person has taken over the terminal messages are held, and come whe
   }
   expect((await rig.agent("mos")).queue).toBeGreaterThan(0);
   tmux("send-keys", "C-b", "d");
-  await until(async () => ((await rig.agent("mos")).queue === 0 ? true : undefined), { withinMs: 10_000 });
+  await comes(async () => ((await rig.agent("mos")).queue === 0 ? true : undefined), { withinMs: 10_000 });
   expect((await rig.agent("mos")).queue).toBe(0);
 });
 

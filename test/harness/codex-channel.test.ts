@@ -11,7 +11,7 @@ import { converse } from "../../src/harness/codex/channel.ts";
 import { codex } from "../../src/harness/codex/codex.ts";
 import { noteReceipt, whereIs } from "../../src/harness/codex/receipts.ts";
 import { readSession } from "../../src/harness/codex/session.ts";
-import { until } from "../../src/lib/wait.ts";
+import { comes } from "../comes.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, type Rig } from "../rig.ts";
 import { agentOf, codexBin, conversation, isIdle, screenShows, setUp } from "./codex-rig.ts";
@@ -95,7 +95,7 @@ describe.skipIf(codexBin === "")("Codex's channel, for real", () => {
     if (when === "busy") {
       const busy = "busy [[bash until [ -e go ]; do sleep 0.1; done]]";
       await rig.fleet("send", "mos", busy);
-      await until(() => asks(busy).length > 0 || undefined, { withinMs: 20_000 });
+      await comes(() => asks(busy).length > 0 || undefined, { withinMs: 20_000 });
     }
     const place = { ...desk.place, inbox: await deafLine(rig, desk.place.inbox) };
     const message = { id: `once-${when}`, text, mode: "next" } as const;
@@ -106,7 +106,7 @@ describe.skipIf(codexBin === "")("Codex's channel, for real", () => {
     // Codex has it: its model was asked, or its queue shows it.
     const taken = () =>
       converse(desk.place.inbox, 2_000, (line) => whereIs(line, readSession(desk.place.session)?.id ?? "", message.id));
-    await until(async () => (when === "busy" ? (await taken()) === "queued" : asks(text).length > 0) || undefined, {
+    await comes(async () => (when === "busy" ? (await taken()) === "queued" : asks(text).length > 0) || undefined, {
       withinMs: 20_000,
     });
     const gone = once(child, "close");
@@ -116,7 +116,7 @@ describe.skipIf(codexBin === "")("Codex's channel, for real", () => {
     const again = await codex.submit(desk, message);
     expect(again.state).toBe(when === "busy" ? "queued" : "delivered");
     writeFileSync(join(rig.root, "work/go"), "");
-    await until(() => conversation(rig, "mos", "user").includes(text) || undefined, { withinMs: 20_000 });
+    await comes(() => conversation(rig, "mos", "user").includes(text) || undefined, { withinMs: 20_000 });
     await isIdle(rig);
     expect(conversation(rig, "mos", "user").filter((one) => one === text)).toHaveLength(1);
     expect(asks(text)).toHaveLength(1);

@@ -10,7 +10,7 @@ import { converse } from "../../src/harness/codex/channel.ts";
 import { codex } from "../../src/harness/codex/codex.ts";
 import { readSession } from "../../src/harness/codex/session.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
-import { until } from "../../src/lib/wait.ts";
+import { comes } from "../comes.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { framed, type Rig } from "../rig.ts";
@@ -127,7 +127,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     await rig.settled("mos", (agent) => agent.state === "working");
     expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: it is kept; it has it");
     expect((await rig.fleet("send", "mos", "--steer", "sooner")).code).toBe(0);
-    await until(() => conversation(rig, "mos", "user").length === 3 || undefined, { withinMs: 30_000 });
+    await comes(() => conversation(rig, "mos", "user").length === 3 || undefined, { withinMs: 30_000 });
     expect(conversation(rig, "mos", "user").slice(1)).toEqual(["sooner", "later"]);
     await isIdle(rig);
     await rig.fleet("send", "mos", "and now [[hang]]");
@@ -177,7 +177,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     expect((await rig.fleet("send", "mos", "kept through a crash")).err).toContain("accepted: it is kept; it has it");
     process.kill(before.pid ?? 0, "SIGKILL");
     await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state !== "starting");
-    await until(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
+    await comes(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
       withinMs: 15_000,
     });
     const after = await isIdle(rig);
@@ -210,7 +210,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     await answered(rig, "mos", 1);
     expect(await rig.agent("mos")).toMatchObject({ pid: before.pid, restarts: 0 });
     expect(await screenShows(rig, "it went on")).toBe(true);
-    await until(() => (views(rig).length === 1 && views(rig)[0] !== view ? true : undefined), { withinMs: 20_000 });
+    await comes(() => (views(rig).length === 1 && views(rig)[0] !== view ? true : undefined), { withinMs: 20_000 });
   });
 
   test("a view that joins, at the start or later, does not make the server load the conversation anew: a turn would die of it", async () => {
@@ -221,7 +221,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     await isIdle(rig);
     const [view] = views(rig);
     process.kill(view ?? 0, "SIGKILL");
-    await until(() => (views(rig).length === 1 && views(rig)[0] !== view ? true : undefined), { withinMs: 20_000 });
+    await comes(() => (views(rig).length === 1 && views(rig)[0] !== view ? true : undefined), { withinMs: 20_000 });
     await rig.fleet("send", "mos", "two [[say shown by the new view]]");
     expect(await screenShows(rig, "shown by the new view")).toBe(true);
     const log = stripVTControlCharacters(readFileSync(join(rig.place("mos").dir, "app-server.log"), "utf8"));
@@ -318,7 +318,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
       .toBe(true);
     expect(conversation(rig, "co", "user")[0]).toMatch(/^Message \S+ from mos, another agent/);
     await rig.fleet("send", "co", "do [[bash mosaic fleet stop mos]]");
-    await until(
+    await comes(
       async () => (await rig.fleet("tail", "co")).out.includes("a worker may send and look, not stop") || undefined,
       { withinMs: 20_000 },
     );

@@ -11,6 +11,7 @@ import { parseBeat } from "../../src/contract/beat.ts";
 import { pi } from "../../src/harness/pi/pi.ts";
 import { markedProcesses } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
+import { comes } from "../comes.ts";
 import { writePiHome } from "../model/pi-home.ts";
 import { echoOf } from "../model/script.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
@@ -143,7 +144,7 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version, for real",
     const rig = await setUp();
     const at = { name: "mos", socket: rig.place("mos").terminal };
     spawnSync("tmux", ["-S", at.socket, "send-keys", "-t", "=mos:", "-l", "my half-typed dra"]);
-    await until(async () => ((await terminal.capture(at)).includes("my half-typed dra") ? true : undefined), {
+    await comes(async () => ((await terminal.capture(at)).includes("my half-typed dra") ? true : undefined), {
       withinMs: 10_000,
     });
     await rig.fleet("send", "mos", "a message meanwhile");
@@ -189,11 +190,11 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version, for real",
     await rig.fleet("send", "mos", "stuck [[hang]]");
     await rig.settled("mos", (agent) => agent.state === "working");
     spawnSync("tmux", ["-S", at.socket, "send-keys", "-t", "=mos:", "-l", "my draft"]);
-    await until(async () => (await terminal.capture(at)).includes("my draft") || undefined, { withinMs: 10_000 });
+    await comes(async () => (await terminal.capture(at)).includes("my draft") || undefined, { withinMs: 10_000 });
     await rig.fleet("send", "mos", "waits for its turn");
     await rig.fleet("send", "mos", "--steer", "steers");
     await rig.fleet("interrupt", "mos");
-    await until(() => conversation(rig, "mos", "user").length === 6 || undefined, { withinMs: 20_000 });
+    await comes(() => conversation(rig, "mos", "user").length === 6 || undefined, { withinMs: 20_000 });
     expect(conversation(rig, "mos", "user").slice(3).toSorted()).toEqual([
       "steers",
       "stuck [[hang]]",
@@ -218,7 +219,7 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version, for real",
     ).toBe("queued");
     process.kill(before.pid ?? 0, "SIGKILL");
     await rig.settled("mos", (agent) => agent.restarts === 1 && agent.pid !== before.pid && agent.state !== "starting");
-    await until(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
+    await comes(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
       withinMs: 30_000,
     });
     await isIdle(rig);
@@ -295,7 +296,7 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version, for real",
     process.kill(pid ?? 0, "SIGKILL");
     await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state !== "starting");
     // 0.87 has written nothing and is given the message again; 1.5 has it in its file, as a turn that was cut off.
-    await until(
+    await comes(
       async () => {
         await rig.fleet("interrupt", "mos");
         return conversation(rig, "mos", "user").length > 0 || undefined;

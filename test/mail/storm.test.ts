@@ -4,8 +4,8 @@ import { join } from "node:path";
 
 import { expect, onTestFinished, test } from "vitest";
 
-import { until } from "../../src/lib/wait.ts";
 import { openStore } from "../../src/mail/store.ts";
+import { comes } from "../comes.ts";
 import { scratchFolder } from "../scratch.ts";
 import { bodyOf } from "./bodies.ts";
 
@@ -88,12 +88,12 @@ function check(transcript: readonly { id: string; text: string }[], counts: Read
 test("10,000 messages of every shape from 8 processes at once: each arrives once, byte for byte, in its sender's order", async () => {
   const { send, acknowledged, transcript, place } = setStage();
   for (const name of senders) send(name, 1_250);
-  await until(() => (acknowledged.size === 10_000 ? true : undefined), { withinMs: 120_000, everyMs: 100 });
+  await comes(() => (acknowledged.size === 10_000 ? true : undefined), { withinMs: 120_000, everyMs: 100 });
   expect(acknowledged.size).toBe(10_000);
-  await until(() => (transcript().length >= 10_000 ? true : undefined), { withinMs: 120_000, everyMs: 500 });
+  await comes(() => (transcript().length >= 10_000 ? true : undefined), { withinMs: 120_000, everyMs: 500 });
   check(transcript(), new Map(senders.map((name) => [name, 1_250])));
   const store = openStore(place.db);
-  await until(() => (store.waiting().size === 0 ? true : undefined), { withinMs: 20_000 });
+  await comes(() => (store.waiting().size === 0 ? true : undefined), { withinMs: 20_000 });
   expect(store.list({ states: ["answered"], last: 20_000 })).toHaveLength(10_000);
   store.close();
 }, 300_000);
@@ -112,11 +112,11 @@ test("kill -9 of senders, deliverers and the harness, 1,000 times: nothing ackno
     living.get(names[roll(names.length)] ?? "")?.kill("SIGKILL");
     await new Promise((resolve) => setTimeout(resolve, 20 + roll(60)));
   }
-  await until(() => (acknowledged.size === count * senders.length ? true : undefined), {
+  await comes(() => (acknowledged.size === count * senders.length ? true : undefined), {
     withinMs: 120_000,
     everyMs: 100,
   });
-  await until(() => (transcript().length >= count * senders.length ? true : undefined), {
+  await comes(() => (transcript().length >= count * senders.length ? true : undefined), {
     withinMs: 60_000,
     everyMs: 200,
   });

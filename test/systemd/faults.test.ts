@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { processOf } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
 import { unitNames } from "../../src/supervisor/systemd/names.ts";
+import { comes } from "../comes.ts";
 import { bin, rosterOf, type Rig } from "../rig.ts";
 import { makeFleet, units } from "./rig.ts";
 
@@ -43,11 +44,11 @@ test("a daemon that somebody called by hand keeps its place, and systemd's comes
   systemctl("stop", daemonOf(rig));
   const byHand = spawn(process.execPath, [bin, "fleet", "serve"], { env: rig.env, stdio: "ignore" });
   const ended = new Promise((resolve) => byHand.on("close", resolve));
-  await until(() => (rig.daemonPid() === byHand.pid ? true : undefined), { withinMs: 10_000 });
+  await comes(() => (rig.daemonPid() === byHand.pid ? true : undefined), { withinMs: 10_000 });
   for (let round = 0; round < 12; round++) systemctl("restart", daemonOf(rig));
   byHand.kill("SIGTERM");
   await ended;
-  await until(() => (rig.daemonPid() === undefined ? undefined : true), { withinMs: 15_000 });
+  await comes(() => (rig.daemonPid() === undefined ? undefined : true), { withinMs: 15_000 });
   expect(systemctl("show", "-p", "MainPID", "--value", daemonOf(rig)).stdout).toBe(`${rig.daemonPid()}\n`);
 });
 
@@ -199,7 +200,7 @@ test("a roster that is broken at a crash: the agent comes back as it was launche
   const { pid } = await rig.agent("mos");
   rig.roster("agents: [");
   process.kill(pid ?? 0, "SIGKILL");
-  await until(
+  await comes(
     () => (/pid=(\d+)/.exec(readFileSync(rig.place("mos").pid, "utf8"))?.[1] !== String(pid) ? true : undefined),
     {
       withinMs: 10_000,

@@ -8,6 +8,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { layHome } from "../../src/contract/home.ts";
 import { processOf } from "../../src/lib/proc.ts";
 import { until } from "../../src/lib/wait.ts";
+import { comes } from "../comes.ts";
 import { rosterOf, type Rig } from "../rig.ts";
 import { makeFleet, units } from "./rig.ts";
 
@@ -73,7 +74,7 @@ test("stop lets the agent save, says its own code, and leaves no process, socket
   const save = `trap 'sleep 0.3; echo saved >${rig.root}/saved; exit 3' TERM; : >${rig.root}/ready; while :; do sleep 0.05; done`;
   rig.roster(rosterOf(agentOf("mos", save)));
   await rig.fleet("start");
-  await until(() => existsSync(join(rig.root, "ready")) || undefined, { withinMs: 5_000 });
+  await comes(() => existsSync(join(rig.root, "ready")) || undefined, { withinMs: 5_000 });
   const stopped = await rig.fleet("stop");
   expect([stopped.code, stopped.out]).toEqual([0, expect.stringContaining("exit code 3")]);
   expect(readFileSync(join(rig.root, "saved"), "utf8")).toBe("saved\n");
@@ -100,7 +101,7 @@ test("systemd's own stop, as at a shutdown, lets agents save; its next start bri
   await rig.fleet("start");
   await rig.fleet("stop", "off");
   for (const name of ["mos", "co"])
-    await until(() => existsSync(join(rig.root, `${name}.ready`)) || undefined, { withinMs: 5_000 });
+    await comes(() => existsSync(join(rig.root, `${name}.ready`)) || undefined, { withinMs: 5_000 });
   const before = await rig.ps();
   const daemon = rig.daemonPid();
   systemctl("exit");
@@ -120,7 +121,7 @@ test("systemd's own stop, as at a shutdown, lets agents save; its next start bri
     expect(readFileSync(join(rig.root, name), "utf8")).toBe("saved\n");
   }
   expect(await rig.agent("off")).toMatchObject({ state: "stopped" });
-  await until(() => (rig.daemonPid() !== undefined && rig.daemonPid() !== daemon ? true : undefined), {
+  await comes(() => (rig.daemonPid() !== undefined && rig.daemonPid() !== daemon ? true : undefined), {
     withinMs: 10_000,
   });
   expect(processOf(rig.daemonPid() ?? 0)?.state).toBe("alive");
