@@ -24,13 +24,16 @@ export interface Database {
 
 const longestWaitMs = 10_000;
 
-/** A column of people's words, for `wholeTextOf` to read: Node 22 cuts a text off at its first NUL, and bytes nowhere. */
-export const wholeText = (column: string): string => `CAST(${column} AS BLOB) AS ${column}`;
+/** A column of people's words, for `wholeTextOf` to read: Node 22 cuts a text off at its first NUL, but no bytes. */
+export const wholeText = (column: string): string =>
+  `CASE WHEN instr(${column}, char(0)) THEN CAST(${column} AS BLOB) ELSE ${column} END AS ${column}`;
 /** The words out of such a column; undefined where there are none. */
 export const wholeTextOf = (value: SQLOutputValue | undefined): string | undefined =>
   value instanceof Uint8Array
     ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("utf8")
-    : undefined;
+    : typeof value === "string"
+      ? value
+      : undefined;
 
 /** Opens a database, and makes it where it is not there, for its owner only. */
 export function openDatabase(shape: Shape): Database {
