@@ -151,7 +151,7 @@ export async function decide(
   try {
     await fleet.control.run({ do: "answer", id: `${prompt.agent}/${prompt.permission}`, decision, by: askerOf(row) });
   } catch (error) {
-    return end(errorText(error));
+    return end(errorText(error, row.standing));
   }
   const word = `${decidedText(decision)} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
   for (const one of prompts.siblings(prompt)) {

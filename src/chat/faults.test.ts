@@ -192,6 +192,23 @@ test("since when an account lacks its token is a moment, and not the last look a
   expect(lacks()).toMatchObject({ since: 1_000 });
 });
 
+test("of a roster with a fault its owner reads where it is, and nobody else does", async () => {
+  let isBroken = false;
+  const agents = async () => {
+    if (isBroken) throw new FleetError("invalid-roster", "/home/ada/roster.yaml:3:1: no agents");
+    return [{ name: "mos", role: "orchestrator" }];
+  };
+  const never = () => Promise.reject(new Error("not in this test"));
+  const control = { state: never, run: never, watch: () => ({ [Symbol.asyncIterator]: () => ({ next: never }) }) };
+  const rig = await ready(setUp({}, undefined, { around: { fleet: { control, agents, approvals: async () => [] } } }));
+  isBroken = true;
+  rig.village.say("/ask mos hello", { by: "user" });
+  await expect.poll(() => rig.village.read()).toEqual([expect.stringContaining("The fleet's roster has a fault")]);
+  expect(rig.village.read().join()).not.toContain("/home/ada");
+  rig.village.say("/ask mos hello");
+  await expect.poll(() => rig.village.read().at(-1)).toBe("/home/ada/roster.yaml:3:1: no agents");
+});
+
 test("an account that takes its time to end keeps no other from the roster's next change", async () => {
   const slow = new Promise<Outcome>(() => {});
   const rig = await ready(setUp({}, undefined, { run: () => slow }));

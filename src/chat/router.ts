@@ -81,7 +81,7 @@ export function routing(
 function giveUp(parts: Parts, row: Heard, error: unknown): boolean {
   try {
     parts.ledger.database.atOnce(() => {
-      reply(parts, row, errorText(error));
+      reply(parts, row, errorText(error, row.standing));
       parts.ledger.mark(row.seq, "done");
     });
     return true;
@@ -161,7 +161,9 @@ async function obey(parts: Parts, account: Account, row: Heard, order: Order): P
   }
   // A kill in the middle of a change leaves open whether it was made; that is said, and it is not made twice.
   if (!isLook(order)) ledger.mark(row.seq, "begun");
-  const said = await carryOut(fleet, askerOf(row), order, account.agent).catch(errorText);
+  const said = await carryOut(fleet, askerOf(row), order, account.agent).catch((error: unknown) =>
+    errorText(error, row.standing),
+  );
   audit(parts, row, `command ${word}`, rest.slice(0, 200));
   return close(parts, row, said);
 }

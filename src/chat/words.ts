@@ -3,6 +3,7 @@ import type { Approval, Decision, Outcome, Question } from "../contract/command.
 import type { FleetState } from "../contract/state.ts";
 import { FleetError } from "../lib/errors.ts";
 import { table, visible } from "../lib/text.ts";
+import type { Standing } from "./access.ts";
 import { words } from "./orders.ts";
 
 /** What the chat says, in one place. Results first, short, and what to do next where something is left to do. */
@@ -69,8 +70,11 @@ export const decidedText = (decision: Decision): string =>
   typeof decision === "object" ? "Answered" : decision === "allow" ? "Allowed" : "Denied";
 
 /** An error as its sentence. What is ours to mend is in the log and not in the chat. */
-export function errorText(error: unknown): string {
+export function errorText(error: unknown, standing: Standing): string {
   if (!(error instanceof FleetError)) return "That did not work, and the fault is mosaic's; see `mosaic fleet logs`.";
+  // Where it is and what stands there is the owner's alone to know.
+  if (error.code === "invalid-roster" && standing !== "owner")
+    return "The fleet's roster has a fault, so nothing can be asked of it. Its owner sees which: mosaic fleet plan";
   return error.hint === undefined ? error.message : `${error.message} Next: ${error.hint}`;
 }
 
