@@ -86,7 +86,8 @@ function gateOf(world: World, { agent, unit, derived, status, facts }: Observed)
   const { state } = derived;
   if (process === undefined) return shut("queued", `it is ${state}`);
   const why = holding[state];
-  if (why !== undefined && !mayHavePassed(world.now(), facts, derived))
+  const takes = derived.decided.source === "native" && facts.native?.kind === "state" && facts.native.takes === true;
+  if (why !== undefined && !takes && !mayHavePassed(world.now(), facts, derived))
     return shut("held", status.until === null ? why : `${why} until ${status.until}`);
   if (state === "starting" || state === "unknown") return shut("queued", `it is ${state}: ${derived.decided.note}`);
   if (isTakenOver(world, agent.name)) return shut("held", "a person has taken over its terminal");

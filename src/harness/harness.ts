@@ -56,6 +56,8 @@ export type Answer =
       until?: number;
       /** How full its context is, in percent. */
       context?: number;
+      /** It takes messages though it waits: only a subagent of its does. */
+      takes?: true;
     }
   | { kind: "silent"; waitedMs: number }
   | { kind: "absent" };

@@ -18,7 +18,7 @@ export interface Facts {
   beat: BeatReading;
   /** The harness's own answer, asked now. Undefined: this harness cannot be asked. */
   native:
-    | { kind: "state"; state: AgentState; at: number; pid: number; why?: string; until?: number }
+    | { kind: "state"; state: AgentState; at: number; pid: number; why?: string; until?: number; takes?: true }
     | { kind: "silent"; waitedMs: number }
     | { kind: "absent" }
     | undefined;

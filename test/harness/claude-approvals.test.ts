@@ -264,6 +264,9 @@ describe.skipIf(claudeBin === "")("Claude Code's permissions, for real", () => {
         out: expect.stringContaining(`a subagent asks: Bash touch ${decision}`) as string,
       });
       expect((await rig.fleet("approvals")).out).toMatch(new RegExp(`mos/${id} +\\S+ +Bash touch ${decision}`));
+      // It waits itself for nothing, so it can be spoken to meanwhile.
+      expect(await rig.fleet("ask", "mos", `meanwhile ${decision}`)).toMatchObject({ code: 0 });
+      expect((await listed(`Bash touch ${decision}`)).id).toBe(id);
       expect((await rig.fleet("approvals", decision, "mos")).code).toBe(0);
       expect([signs.process(pid), left()]).toEqual(["gone", []]);
       await isIdle();

@@ -77,6 +77,7 @@ describe("the registry decides", () => {
       expect(wordOf(evidence({ session: { status }, behind: "Bash one\ntwo" }), 3_000)).toEqual({
         state: "waiting-permission",
         why: "a subagent asks: Bash one two",
+        takes: true,
       });
     expect(wordOf(evidence({ session: waiting, event: asks, behind: "Bash two" }), 3_000).why).toBe(
       "permission prompt",

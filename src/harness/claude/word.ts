@@ -20,10 +20,10 @@ export interface Evidence {
 export function wordOf(
   { session, ending, event, behind }: Evidence,
   now: number,
-): { state: AgentState; why?: string; until?: number } {
+): { state: AgentState; why?: string; until?: number; takes?: true } {
   const last = event?.event;
   if (behind !== undefined && (session.status === "busy" || session.status === "idle"))
-    return { state: "waiting-permission", why: oneLine(`a subagent asks: ${behind}`) };
+    return { state: "waiting-permission", why: oneLine(`a subagent asks: ${behind}`), takes: true };
   switch (session.status) {
     case "busy":
       if (last?.hook_event_name === "PreCompact") return { state: "working", why: "compacting the conversation" };
