@@ -209,6 +209,29 @@ test("why it waits is said in one message that changes, and ends with the answer
   await expect.poll(() => rig.village.read()).toEqual([expect.stringMatching(/^Done after/), "now I have time"]);
 });
 
+test("what goes on is said in the same message: that it works, that it waits for an answer itself, and that it works again", async () => {
+  let aheadMs = 0;
+  const now = () => Date.now() + aheadMs;
+  const rig = await ready(setUp({}, undefined, { around: { now } }));
+  rig.village.say("hello");
+  await expect.poll(rig.letters).toHaveLength(1);
+  rig.mail.move(rig.letters()[0]?.id ?? "", { state: "delivered", deliveredAt: now() }, now());
+  const first = () => rig.village.read()[0];
+  aheadMs = 25_000;
+  rig.chat.ring();
+  await expect.poll(first).toBe("mos works on it (20 s).");
+  rig.approvals.push(question("1", "rm x", { agent: "mos" }));
+  rig.chat.reread();
+  rig.chat.ring();
+  await expect.poll(first).toBe("mos waits for an answer to a question of its: /approvals");
+  rig.approvals.splice(0);
+  rig.chat.reread();
+  rig.chat.ring();
+  await expect.poll(first).toBe("mos works on it (20 s).");
+  rig.answer("done");
+  await expect.poll(() => rig.village.read().at(-1)).toBe("done");
+});
+
 test("what can never be answered is said so, and marked", async () => {
   const rig = await ready(setUp());
   rig.village.say("hello");

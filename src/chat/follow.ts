@@ -5,6 +5,7 @@ import { writeAtomic } from "../lib/atomic.ts";
 import type { Letter } from "../mail/letter.ts";
 import type { Heard } from "./ledger.ts";
 import type { Account, Parts } from "./parts.ts";
+import { openPrompts } from "./prompts.ts";
 import { repliesTo } from "./replies.ts";
 import { split } from "./split.ts";
 import { spanText } from "./words.ts";
@@ -21,9 +22,16 @@ const mostParts = 5;
 /** Looks at everything that was handed on; answers when to look again at the latest. */
 export function follow(parts: Parts, account: Account): number {
   const open = parts.ledger.passed(account.name);
+  const asking = new Set(
+    open.length === 0
+      ? []
+      : openPrompts(parts.ledger)
+          .open()
+          .map(({ agent }) => agent),
+  );
   for (const row of open) {
     try {
-      followOne(parts, account, row);
+      followOne(parts, account, row, asking);
     } catch (error) {
       // What cannot be kept now is looked at again; nobody behind it waits for that.
       parts.log("chat-fault", error instanceof Error ? error.message : String(error));
@@ -32,7 +40,8 @@ export function follow(parts: Parts, account: Account): number {
   return open.length === 0 ? 60_000 : 1_000;
 }
 
-function followOne(parts: Parts, account: Account, row: Heard): void {
+/** `asking`: agents that wait for a person's answer. */
+function followOne(parts: Parts, account: Account, row: Heard, asking: ReadonlySet<string>): void {
   const { ledger, mail, now } = parts;
   const letter = row.letter === undefined ? undefined : mail.find(row.letter);
   if (letter === undefined) return ledger.mark(row.seq, "done"); // so old that it was forgotten
@@ -45,7 +54,7 @@ function followOne(parts: Parts, account: Account, row: Heard): void {
     const text = `${letter.to} did not answer: ${letter.reason ?? letter.state}.`;
     return finish(parts, row, "failed", () => sayOver(parts, row, text));
   }
-  const word = progressOf(letter, now());
+  const word = progressOf(letter, now(), asking.has(letter.to));
   if (word !== undefined && word !== row.told) progress(parts, account, row, word);
   if (letter.deliveredAt !== undefined && letter.reason === undefined) {
     repliesTo(parts, row).typing(Math.floor(now() / typingEveryMs));
@@ -53,7 +62,7 @@ function followOne(parts: Parts, account: Account, row: Heard): void {
 }
 
 /** What its sender should know now; undefined where all goes its way. */
-function progressOf(letter: Letter, now: number): string | undefined {
+function progressOf(letter: Letter, now: number, isAsking: boolean): string | undefined {
   const { to, state, reason, createdAt, deliveredAt } = letter;
   if (deliveredAt === undefined) {
     if (now - createdAt < waitingMs) return undefined;
@@ -66,6 +75,7 @@ function progressOf(letter: Letter, now: number): string | undefined {
   if (reason !== undefined) return `${to} was cut off (${reason}); it may take this up again.`;
   const since = now - deliveredAt;
   if (since < workingMs) return undefined;
+  if (isAsking) return `${to} waits for an answer to a question of its: /approvals`;
   const steps = Math.floor((since - workingMs) / progressMs);
   return `${to} works on it (${spanText(workingMs + steps * progressMs)}).`;
 }
