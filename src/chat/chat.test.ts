@@ -273,7 +273,7 @@ test("an agent's question is put to the owner; one decision, by an owner only, o
     { do: "answer", id: "co/1", decision: "allow", by: { kind: "chat", standing: "owner" } },
   ]);
   press("owner", "4");
-  await expect.poll(() => rig.village.read()).toContain("That is over: decided.");
+  await expect.poll(() => rig.village.read()).toContain("That is over: it was decided already.");
   expect(rig.commands).toHaveLength(1);
 });
 

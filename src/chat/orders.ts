@@ -5,9 +5,9 @@ import type { Word } from "../connector/connector.ts";
 const agent = { name: "agent", about: "its name, as /ps shows it", isNeeded: true };
 const code = { name: "code", about: "the code that stands under the question", isNeeded: true };
 
-/** Words that are carried out on the fleet, and those that change what is kept of the chat. */
-const fleetWords = ["help", "ps", "status", "interrupt", "start", "stop", "restart", "approvals"] as const;
-const chatWords = ["ask", "approve", "deny", "answer", "catchup", "drop"] as const;
+/** Words that are carried out on the fleet, and those for which what is kept of the chat is needed. */
+const fleetWords = ["help", "ps", "status", "interrupt", "start", "stop", "restart"] as const;
+const chatWords = ["ask", "approvals", "approve", "deny", "answer", "catchup", "drop"] as const;
 type Known = (typeof fleetWords)[number] | (typeof chatWords)[number];
 
 const meanings: Record<Known, Omit<Word, "word">> = {
