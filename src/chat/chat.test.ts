@@ -110,6 +110,8 @@ test("commands: an owner's are carried out in his name, unknown ones get a sugge
   await expect
     .poll(() => rig.village.read().at(-1))
     .toBe("There is no /restrat. Did you mean /restart? /help lists all.");
+  rig.village.say("/foo");
+  await expect.poll(() => rig.village.read().at(-1)).toBe("There is no /foo. /help lists all.");
   rig.village.say("/etc/passwd is odd");
   rig.village.say("/ask co do it");
   await expect

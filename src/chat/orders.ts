@@ -1,4 +1,4 @@
-import { closest } from "fastest-levenshtein";
+import { closest, distance } from "fastest-levenshtein";
 
 import type { Word } from "../connector/connector.ts";
 
@@ -63,7 +63,9 @@ export function parseOrder(text: string): Order | { unknown: string } | undefine
     given.toLowerCase(),
     words.map(({ word }) => word),
   );
-  return { unknown: `There is no /${given}. Did you mean /${near}? /help lists all.` };
+  // Far from everything it was no slip, and a suggestion would only puzzle.
+  const meant = distance(given.toLowerCase(), near) <= 2 ? ` Did you mean /${near}?` : "";
+  return { unknown: `There is no /${given}.${meant} /help lists all.` };
 }
 
 /** Whether a command only looks: a kill in its middle leaves nothing open, so it may be done again. */

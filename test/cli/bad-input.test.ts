@@ -131,6 +131,14 @@ test("an almost right name or verb is suggested", async () => {
   expect((await rig.fleet("explain", "mso")).err).toContain("Did you mean mos?");
   const verb = await rig.fleet("strat");
   expect([verb.code, verb.err.includes("Did you mean start?")]).toEqual([2, true]);
+  for (const [words, meant] of [
+    ["approvals alow mos/1", "allow"],
+    ["connect pair aprove K7QM2RXA", "approve"],
+  ] as const) {
+    const within = await rig.fleet(...words.split(" "));
+    expect([within.code, within.err]).toEqual([2, expect.stringContaining(`Did you mean ${meant}?`)]);
+  }
+  expect((await rig.fleet("approvals", "nothing-like-it")).err).not.toContain("Did you mean");
   expect((await rig.fleet("tail", "mos", "-n", "x")).code).toBe(2);
   expect((await rig.fleet("send", "mos", "")).code).toBe(2);
   expect((await rig.fleet("send", "mos")).code).toBe(2);
