@@ -221,6 +221,9 @@ test("completions: scripts for three shells, verbs, options and the fleet's own 
   expect(await offered("fleet", "")).toContain("start");
   expect(await offered("fleet", "init", "--runtime", "")).toContain("pi");
   expect(await offered("fleet", "attach", "")).toContain("mos");
+  rig.roster(`${rosterOf(mos)}connectors: { work: { platform: discord } }\n`);
+  expect(await offered("fleet", "connect", "test", "")).toContain("work");
+  expect(await offered("fleet", "approvals", "allow", "")).toContain("mos");
   expect(spawnSync("bash", ["-n"], { input: (await rig.mosaic(["complete", "bash"])).out }).status).toBe(0);
 });
 
