@@ -190,17 +190,26 @@ export async function list(context: Context, options: { json?: true | undefined 
     one.agent ?? "(orchestrator)",
     String(one.channels.length),
     `${one.owners.length} and ${one.users.length}`,
-    one.health?.detail ?? (one.health === null ? silent : ""),
   ]);
   context.out(
     table(
       [
-        ["NAME", "PLATFORM", "STATE", "AGENT", "CHANNELS", "OWNERS AND USERS", ""].map((word) => paint("bold", word)),
+        ["NAME", "PLATFORM", "STATE", "AGENT", "CHANNELS", "OWNERS AND USERS"].map((word) => paint("bold", word)),
         ...rows,
       ],
       context.columns,
     ),
   );
+  // On lines of their own: in a narrow terminal the table would cut off what matters most.
+  for (const { account, health, hasToken, owners, users } of connections) {
+    const why = health === null ? silent : health.detail;
+    if (why !== undefined) context.out(`${account}: ${why}\n`);
+    if (!hasToken) context.err(`${account} has no token. Next: mosaic fleet connect token ${account}\n`);
+    else if (health?.state === "needs-auth" || health?.state === "degraded")
+      context.err(`Next: mosaic fleet connect test ${account}\n`);
+    if (owners.length + users.length === 0)
+      context.err(`Nobody is let in on ${account}. Next: mosaic fleet connect pair ${account}\n`);
+  }
   return 0;
 }
 

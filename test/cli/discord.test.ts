@@ -120,11 +120,13 @@ test("a token that is refused is said where a person looks, tried no more, and m
   await double.revoke();
   await isState(rig, "needs-auth");
   const listed = await rig.fleet("connect", "list");
-  expect(listed.out).toMatch(/discord +discord +needs-auth/);
+  expect(listed.out).toMatch(/discord +discord +needs-auth[^]*^discord: Discord refuses the bot's token/m);
+  expect(listed.err).toContain("Next: mosaic fleet connect test discord");
   expect(await rig.fleet("verify")).toMatchObject({
     code: 5,
     out: expect.stringMatching(/bad +discord is needs-auth: [^]*Next: mosaic fleet connect test discord/),
   });
+  expect((await rig.fleet("connect", "test", "discord")).err).toContain("Next: mosaic fleet connect token discord");
   const before = (await double.counts()).identifies;
   const fresh = join(rig.root, "fresh");
   writeFileSync(fresh, "wrong.token.of-no-account-that-there-is");
