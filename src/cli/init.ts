@@ -77,13 +77,25 @@ function checkOptions(context: Context, situation: Situation, options: InitOptio
     runtime: options.runtime,
     orchestratorRuntime: options.orchestratorRuntime,
     supervisor: options.supervisor,
-    connector: connectorOf(options),
+    connector: connectorOf(options, situation.current?.roster.connectors ?? []),
   };
 }
 
-function connectorOf(options: InitOptions): Wiring | undefined {
+/** Of an account that is wired already only what was said changes. */
+function connectorOf(options: InitOptions, wired: readonly Wiring[]): Wiring | undefined {
   const { connector, guild, channel, owner, url, tokenFile, tokenEnv } = options;
-  if (connector !== undefined) return wiringOf(connector, { guild, channel, owner, url });
+  if (connector !== undefined) {
+    const before = wired.find((one) => one.account === connector);
+    const told = wiringOf(connector, {
+      guild: guild ?? before?.guild,
+      channel: channel ?? before?.channels,
+      owner: owner ?? before?.owners,
+      url: url ?? before?.url,
+    });
+    return before === undefined
+      ? told
+      : { ...before, ...told, agent: before.agent, users: before.users, mention: before.mention };
+  }
   if ([guild, channel, owner, url, tokenFile, tokenEnv].every((one) => one === undefined)) return undefined;
   throw new FleetError("usage", "For which chat service is that?", { hint: "--connector discord" });
 }
