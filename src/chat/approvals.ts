@@ -35,6 +35,13 @@ export function putApprovals(parts: Parts, open: readonly Approval[]): void {
   }
 }
 
+/** Why a question can be answered no more. */
+const overText = {
+  decided: "it was decided already",
+  gone: "it was answered elsewhere, or is asked no longer",
+  expired: "it is too old to be answered here; see: mosaic fleet approvals",
+} as const satisfies Record<Exclude<Prompt["state"], "open">, string>;
+
 /** With the one that denies they fit in a row everywhere. */
 const mostAnswers = 4;
 
@@ -46,7 +53,7 @@ const isSame = (approval: Approval, { agent, permission, what }: Prompt): boolea
 const goneText = (open: readonly Approval[], { agent }: Prompt): string =>
   open.some((one) => one.agent === agent && one.id === null)
     ? "Answered elsewhere, or now asked in its terminal."
-    : "Answered elsewhere.";
+    : "Answered elsewhere, or asked no longer.";
 
 function ask({ outbox, now }: Parts, prompt: Prompt, approval: Approval): void {
   const { account, chat } = prompt;
@@ -72,7 +79,7 @@ function offerOf({ token, code }: Prompt, approval: Approval) {
   });
   if (questions === undefined) {
     const choices = [choice("allow", "Allow once", "ok"), choice("deny", "Deny", "danger")];
-    return { text: `${approvalText(approval)}\nOr write: /approve ${code} or /deny ${code}`, choices };
+    return { text: `${approvalText(approval)}\nOr write: ${writtenText(code, approval)}`, choices };
   }
   const [first, ...more] = questions;
   const labels = first === undefined || first.several || more.length > 0 ? [] : first.options.map(({ label }) => label);
@@ -80,11 +87,34 @@ function offerOf({ token, code }: Prompt, approval: Approval) {
     labels.length > mostAnswers
       ? []
       : labels.map((label, at) => choice(at + 1, visible(label) || `${at + 1}`, "plain"));
-  const example = questions.map(({ several }) => (several ? "1,2" : "1")).join("; ");
   return {
-    text: `${approvalText(approval)}\nOr write: /answer ${code} ${example} (or your own words)`,
+    text: `${approvalText(approval)}\nOr write: ${writtenText(code, approval)}`,
     choices: [...buttons, choice("deny", "Do not answer", "danger")],
   };
+}
+
+/** How a question is answered by its code. */
+function writtenText(code: string, { questions }: Approval): string {
+  if (questions === undefined) return `/approve ${code} or /deny ${code}`;
+  const example = questions.map(({ several }) => (several ? "1,2" : "1")).join("; ");
+  return `/answer ${code} ${example} (or your own words)`;
+}
+
+/** `/approvals`: whatever agents wait with, each with the way in which it can be answered from here. */
+export async function approvalsText({ fleet, ledger }: Parts, { account, chat }: Heard): Promise<string> {
+  const open = await fleet.approvals();
+  if (open.length === 0) return "Nobody waits to be allowed anything.";
+  const here = openPrompts(ledger)
+    .open()
+    .filter((one) => one.account === account && one.chat === chat);
+  const how = (approval: Approval): string => {
+    const prompt = here.find((one) => isSame(approval, one));
+    if (prompt !== undefined) return `Write: ${writtenText(prompt.code, approval)}`;
+    return approval.id === null
+      ? `Only its terminal can answer: mosaic fleet attach ${approval.agent}`
+      : "It cannot be answered from here: mosaic fleet approvals";
+  };
+  return open.map((approval) => `${approvalText(approval)}\n${how(approval)}`).join("\n\n");
 }
 
 /** Takes the choices away and says why, in one transaction with what has become of the question. */
@@ -134,7 +164,7 @@ export async function decide(
     if (prompt.state === "open") close(parts, prompt, "gone", word);
     return end(word);
   }
-  if (prompt.state !== "open") return end(`That is over: ${prompt.state}.`);
+  if (prompt.state !== "open") return end(`That is over: ${overText[prompt.state]}.`);
   if (now() >= prompt.expiresAt)
     return end("That question is too old to be answered here. See: mosaic fleet approvals");
   const open = await fleet.approvals();

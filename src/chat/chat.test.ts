@@ -110,6 +110,8 @@ test("commands: an owner's are carried out in his name, unknown ones get a sugge
   await expect
     .poll(() => rig.village.read().at(-1))
     .toBe("There is no /restrat. Did you mean /restart? /help lists all.");
+  rig.village.say("/foo");
+  await expect.poll(() => rig.village.read().at(-1)).toBe("There is no /foo. /help lists all.");
   rig.village.say("/etc/passwd is odd");
   rig.village.say("/ask co do it");
   await expect
@@ -296,7 +298,7 @@ test("an agent's question is put to the owner; one decision, by an owner only, o
     { do: "answer", id: "co/1", decision: "allow", by: { kind: "chat", standing: "owner" } },
   ]);
   press("owner", "4");
-  await expect.poll(() => rig.village.read()).toContain("That is over: decided.");
+  await expect.poll(() => rig.village.read()).toContain("That is over: it was decided already.");
   expect(rig.commands).toHaveLength(1);
 });
 

@@ -2,7 +2,7 @@ import type { Asker, Command } from "../contract/command.ts";
 import type { Heard } from "./ledger.ts";
 import type { FleetOrder } from "./orders.ts";
 import type { Fleet } from "./parts.ts";
-import { approvalText, fleetText, helpText, outcomeText, statusText } from "./words.ts";
+import { fleetText, helpText, outcomeText, statusText } from "./words.ts";
 
 /** Who asks, as the policy knows them. */
 export const askerOf = ({ account, speaker, speakerName, standing }: Heard): Extract<Asker, { kind: "chat" }> => ({
@@ -32,9 +32,5 @@ export async function carryOut(fleet: Fleet, by: Asker, order: FleetOrder, home:
       return run({ do: word, agents: [first], by });
     case "interrupt":
       return run({ do: "interrupt", agent: first === "" ? home : first, by });
-    case "approvals": {
-      const open = await fleet.approvals();
-      return open.length === 0 ? "Nobody waits to be allowed anything." : open.map(approvalText).join("\n");
-    }
   }
 }

@@ -1,13 +1,13 @@
-import { closest } from "fastest-levenshtein";
+import { closest, distance } from "fastest-levenshtein";
 
 import type { Word } from "../connector/connector.ts";
 
 const agent = { name: "agent", about: "its name, as /ps shows it", isNeeded: true };
 const code = { name: "code", about: "the code that stands under the question", isNeeded: true };
 
-/** Words that are carried out on the fleet, and those that change what is kept of the chat. */
-const fleetWords = ["help", "ps", "status", "interrupt", "start", "stop", "restart", "approvals"] as const;
-const chatWords = ["ask", "approve", "deny", "answer", "catchup", "drop"] as const;
+/** Words that are carried out on the fleet, and those for which what is kept of the chat is needed. */
+const fleetWords = ["help", "ps", "status", "interrupt", "start", "stop", "restart"] as const;
+const chatWords = ["ask", "approvals", "approve", "deny", "answer", "catchup", "drop"] as const;
 type Known = (typeof fleetWords)[number] | (typeof chatWords)[number];
 
 const meanings: Record<Known, Omit<Word, "word">> = {
@@ -63,7 +63,9 @@ export function parseOrder(text: string): Order | { unknown: string } | undefine
     given.toLowerCase(),
     words.map(({ word }) => word),
   );
-  return { unknown: `There is no /${given}. Did you mean /${near}? /help lists all.` };
+  // Far from everything it was no slip, and a suggestion would only puzzle.
+  const meant = distance(given.toLowerCase(), near) <= 2 ? ` Did you mean /${near}?` : "";
+  return { unknown: `There is no /${given}.${meant} /help lists all.` };
 }
 
 /** Whether a command only looks: a kill in its middle leaves nothing open, so it may be done again. */

@@ -17,7 +17,7 @@ test("a question that could not be seen for a moment is there again, with its ch
   const allow = asked?.kind === "text" ? (asked.choices?.[0]?.id ?? "") : "";
   rig.approvals.splice(0);
   rig.chat.reread();
-  await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere.");
+  await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere, or asked no longer.");
   rig.approvals.push(question("1", "make"));
   rig.chat.reread();
   await expect.poll(() => rig.village.read()[0], look).toContain("Or write: /approve");
@@ -127,7 +127,7 @@ test("an answer that takes its time is the presser's, also where the question is
   await expect.poll(() => rig.commands).toHaveLength(1);
   rig.approvals.splice(0);
   rig.chat.reread();
-  await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere.");
+  await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere, or asked no longer.");
   finish({ did: "answer", approval, decision: "allow" });
   await expect.poll(() => rig.village.read()[0], look).toContain("Allowed by owner on village.");
 });
@@ -162,16 +162,26 @@ test("a question is good where it was put and for an hour; after that a press sa
   const code = /\/approve (\w+)/.exec(rig.village.read()[0] ?? "")?.[1] ?? "";
   rig.village.say(`/approve ${code}`, { chat: "park", at: now });
   await expect.poll(() => rig.village.read().at(-1)).toBe("There is no such question here. See /approvals.");
+  rig.village.say(`/approvals`, { chat: "park", at: now });
+  await expect
+    .poll(() => rig.village.read().at(-1))
+    .toMatch(/It cannot be answered from here: mosaic fleet approvals$/);
+  rig.village.say(`/approvals`, { at: now });
+  await expect.poll(() => rig.village.read().at(-1)).toMatch(new RegExp(`Write: /approve ${code} or /deny ${code}$`));
+  rig.village.say(`/deny`, { at: now });
+  await expect.poll(() => rig.village.read().at(-1)).toBe("Which one? /deny CODE");
   rig.village.say(`/approve wrong`, { at: now });
   await expect.poll(() => rig.village.read().filter((text) => text.startsWith("There is no such"))).toHaveLength(2);
   now += 3_600_001;
   const press = (revision: string) =>
     rig.village.say("", { kind: "press", id: `id ${asked?.key}`, choice: allow, revision, at: now });
   press("1");
-  await expect.poll(() => rig.village.read().at(-1), look).toMatch(/too old to be answered|That is over: expired/);
+  await expect.poll(() => rig.village.read().at(-1), look).toMatch(/too old to be answered/);
   rig.chat.reread();
   await expect.poll(() => rig.village.read()[0], look).toContain("Too old to be answered here");
   press("2");
-  await expect.poll(() => rig.village.read(), look).toContain("That is over: expired.");
+  await expect
+    .poll(() => rig.village.read(), look)
+    .toContain("That is over: it is too old to be answered here; see: mosaic fleet approvals.");
   expect(rig.commands).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { systemCode } from "../lib/errors.ts";
 import { pause } from "../lib/wait.ts";
 import { accept } from "../mail/accept.ts";
 import { standingOf } from "./access.ts";
-import { decide } from "./approvals.ts";
+import { approvalsText, decide } from "./approvals.ts";
 import { askerOf, carryOut } from "./commands.ts";
 import { keepFiles } from "./files.ts";
 import { endProgress } from "./follow.ts";
@@ -136,6 +136,12 @@ const isAside = (row: Heard): boolean =>
 async function obey(parts: Parts, account: Account, row: Heard, order: Order): Promise<void> {
   const { ledger, fleet } = parts;
   const { word, rest } = order;
+  if (word === "approvals") {
+    const said = await approvalsText(parts, row).catch(errorText);
+    audit(parts, row, "command approvals", "");
+    return close(parts, row, said);
+  }
+  if ((word === "approve" || word === "deny") && rest === "") return close(parts, row, `Which one? /${word} CODE`);
   if (word === "approve" || word === "deny") return decide(parts, row, rest, word === "approve" ? "allow" : "deny");
   if (word === "answer") {
     const [, code = "", text = ""] = /^(\S+)\s+([\s\S]+)$/.exec(rest) ?? [];

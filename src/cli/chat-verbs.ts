@@ -75,7 +75,11 @@ export function addChatVerbs(fleet: Command, context: Context, done: (exit: numb
         "user",
       ] as const),
     )
-    .option("--timeout <time>", "how long to wait for it, as 30s or 10m", duration)
+    .option(
+      "--timeout <time>",
+      "how long to wait for it, as 30s or 5m (default: as long as the code is good, 10m)",
+      duration,
+    )
     .option("--yes", "let in whoever sends it, without asking")
     .addHelpText("after", examples("connect pair discord", "connect pair discord --as user", "connect pair list"))
     .action(async (name, options) => done(await (await import("./pair.ts")).pair(context, name, options)));

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createInterface } from "node:readline";
+import { createInterface, moveCursor } from "node:readline";
 
 import type { ConsoleDoor, ConsoleLine } from "../contract/console.ts";
 import { FleetError } from "../lib/errors.ts";
@@ -59,6 +59,8 @@ async function once(context: Context, door: ConsoleDoor, text: string, options: 
   const own = replies((line) => line.replyTo === id);
   /** One turn may answer what two have said: then it answers whoever was first, and only the end of this one is told. */
   const newest = replies((line) => line.replyTo !== null);
+  /** What was said of it last, for whoever waits no longer. */
+  let latest: { id: string; text: string } | undefined;
   // What is said before somebody listens could be answered before; so the listening begins first.
   const lines = door.follow(0, signal);
   const first = lines.next();
@@ -71,6 +73,8 @@ async function once(context: Context, door: ConsoleDoor, text: string, options: 
     if (options.json && line.kind !== "typing") context.out(`${JSON.stringify(line)}\n`);
     own.take(line);
     newest.take(line);
+    if (line.kind === "text" && line.replyTo === id) latest = line;
+    if (line.kind === "edit" && line.of === latest?.id) latest = { id: line.of, text: line.text };
     if (line.kind === "text" && line.replyTo === id) context.progress(visible(line.text));
     if (line.kind !== "mark" || line.of !== id || line.mark === "heard") continue;
     const texts = own.texts().length > 0 ? own.texts() : newest.last();
@@ -78,9 +82,13 @@ async function once(context: Context, door: ConsoleDoor, text: string, options: 
     return line.mark === "done" ? 0 : 5;
   }
   if (context.signal.aborted) throw new FleetError("cancelled", "Cancelled; what was said stays said.");
-  throw new FleetError("unreachable", "There is no answer yet; what was said is kept, and the answer will be.", {
-    hint: "mosaic fleet chat",
-  });
+  throw new FleetError(
+    "unreachable",
+    `There is no answer yet; what was said is kept, and the answer will be.${latest === undefined ? "" : ` ${visible(latest.text)}`}`,
+    {
+      hint: "mosaic fleet chat",
+    },
+  );
 }
 
 /**
@@ -122,24 +130,30 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
   const signal = AbortSignal.any([context.signal, end.signal]);
   const prompt = createInterface({ input: context.stdin, output: process.stdout, prompt: "> " });
   context.err("Whatever you write goes to the orchestrator; /help lists commands, Ctrl-D leaves. Agents work on.\n");
+  const pasted = hearPastes(context, () => isOpen && prompt.prompt());
   // What was typed last may still be on its way when the line is closed.
   let isOpen = true;
   prompt.once("close", () => (isOpen = false));
-  /** Prints above what is just being typed. */
+  /** Prints above what is just being typed, which may be several rows high. */
   const show = (text: string) => {
+    if (isOpen) moveCursor(process.stdout, 0, -prompt.getCursorPos().rows);
     process.stdout.write(`\r\u001b[J${text}\n`);
     if (isOpen) prompt.prompt(true);
   };
   let said: Promise<unknown> = Promise.resolve();
   /** What was typed here stands here already. */
   const own = new Set<string>();
-  const reading = read(context, door, options.lines ?? 20, signal, (line) => {
+  const away = () =>
+    show(paint("dim", "The daemon is away; waiting for it. Next, in another terminal: mosaic fleet start"));
+  const reading = read(door, { last: options.lines ?? 20, signal, away }, (line) => {
     if (line.kind === "said" && own.has(line.id)) return;
     const shown = lineText(line, paint);
     if (shown !== undefined) show(shown);
   });
   prompt.prompt();
-  prompt.on("line", (typed) => {
+  prompt.on("line", (line) => {
+    const typed = pasted.whole(line);
+    if (typed === undefined) return;
     if (typed.trim() === "") return isOpen ? prompt.prompt() : undefined;
     const id = randomUUID();
     own.add(id);
@@ -147,7 +161,9 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
     said = said
       .then(() => insist(() => door.say({ id, text: typed }), context.signal))
       .catch((error: unknown) =>
-        show(paint("red", `not said: ${error instanceof Error ? error.message : String(error)}`)),
+        show(
+          `${paint("red", `not said: ${error instanceof Error ? error.message : String(error)}`)} It was: ${visible(typed)}`,
+        ),
       );
     return isOpen ? prompt.prompt() : undefined;
   });
@@ -156,6 +172,7 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
   prompt.close();
+  pasted.end();
   await said; // what was typed just before the end is said too
   end.abort();
   await reading;
@@ -163,26 +180,59 @@ async function converse(context: Context, door: ConsoleDoor, options: ChatOption
   return 0;
 }
 
+/**
+ * What is pasted over several lines is one message, said with the Enter that follows. The terminal marks where a paste begins
+ * and ends where it is asked to; else each line would be a message, and a turn, of its own.
+ */
+function hearPastes({ stdin }: Context, prompt: () => unknown) {
+  let isPasting = false;
+  let held: string[] = [];
+  const hear = (_: unknown, key: { name?: string } | undefined) => {
+    if (key?.name === "paste-start") isPasting = true;
+    if (key?.name === "paste-end") isPasting = false;
+  };
+  stdin.on("keypress", hear);
+  process.stdout.write("\u001b[?2004h");
+  return {
+    /** The message that this line completes; undefined inside of one. */
+    whole(line: string): string | undefined {
+      if (isPasting) {
+        held.push(line);
+        prompt();
+        return undefined;
+      }
+      const whole = held.length === 0 ? line : [...held, line].join("\n").trimEnd();
+      held = [];
+      return whole;
+    },
+    end(): void {
+      stdin.off("keypress", hear);
+      process.stdout.write("\u001b[?2004l");
+    },
+  };
+}
+
 /** Follows the chat, over a daemon that is started anew. */
 async function read(
-  context: Context,
   door: ConsoleDoor,
-  last: number,
-  signal: AbortSignal,
+  { last, signal, away }: { last: number; signal: AbortSignal; away: () => void },
   show: (line: ConsoleLine) => void,
 ): Promise<void> {
+  let isAway = false;
   let seen = -1;
   while (!signal.aborted) {
     try {
       for await (const line of door.follow(seen < 0 ? last : 1_000, signal)) {
         if (line.kind !== "typing" && line.seq <= seen) continue;
         if (line.kind !== "typing") seen = line.seq;
+        isAway = false;
         show(line);
       }
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof FleetError)) throw error;
-      context.progress("The daemon is away; waiting for it. (mosaic fleet start)");
+      if (!isAway) away();
+      isAway = true;
       await insist(() => firstOf(door.follow(1, AbortSignal.timeout(1_000))), signal).catch(() => {});
     }
   }

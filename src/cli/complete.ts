@@ -17,22 +17,28 @@ export async function complete(program: Command, argv: readonly string[], contex
   const own = program.commands.findIndex((command) => command.name() === "complete");
   if (own >= 0) (program.commands as Command[]).splice(own, 1);
   const root = tab(program as never);
-  const names = await agentNames(context);
+  const { agents, accounts } = await namesOf(context);
   for (const [path, command] of root.commands) {
-    for (const argument of ["agent", "agents"]) {
-      const found = command.arguments.get(argument);
-      if (found !== undefined && path !== "") found.handler = (add) => names.forEach((name) => add(name, "agent"));
-    }
+    const offer = (argument: string, names: readonly string[], what: string) => {
+      const found = path === "" ? undefined : command.arguments.get(argument);
+      if (found !== undefined) found.handler = (add) => names.forEach((name) => add(name, what));
+    };
+    offer("agent", agents, "agent");
+    offer("agents", agents, "agent");
+    if (path.startsWith("fleet connect ")) offer("name", accounts, "account");
+    // An agent that asks one thing needs no more than its name.
+    if (path.startsWith("fleet approvals ")) offer("id", agents, "agent");
   }
   if (asked === "--") root.parse(argv.slice(2));
   else root.setup("mosaic", "mosaic", asked ?? "");
   return 0;
 }
 
-async function agentNames({ world }: Context): Promise<string[]> {
+async function namesOf({ world }: Context): Promise<{ agents: string[]; accounts: string[] }> {
   try {
-    return (await readRoster(world.home.roster, world.home.cache, world.home.user)).agents.map((agent) => agent.name);
+    const { agents, connectors } = await readRoster(world.home.roster, world.home.cache, world.home.user);
+    return { agents: agents.map(({ name }) => name), accounts: connectors.map(({ account }) => account) };
   } catch {
-    return []; // no fleet yet, or a broken roster: completion is no place to say so
+    return { agents: [], accounts: [] }; // no fleet yet, or a broken roster: completion is no place to say so
   }
 }

@@ -27,17 +27,37 @@ export interface AddOptions {
 /** `connect add`: the token is tried before anything is kept, and never printed. */
 export async function add(context: Context, platform: Platform, options: AddOptions): Promise<number> {
   const connections = await forPeople(context);
-  const asked = context.interactive && !options.json ? (await import("./ask-wiring.ts")).askWiring : wiringOf;
   // Whatever is wrong already is said before anything is asked.
   await connections.mayAdd(wiringOf(platform, options));
-  const wiring = await asked(platform, options);
-  const token = await readToken(context, wiring, options);
-  context.progress(`asking ${platform}…`);
-  const changedAt = Date.now();
-  const findings = await connections.add(wiring, token);
+  let changedAt = 0;
+  const attempt = (wiring: Wiring, token: string): Promise<Finding[]> => {
+    context.progress(`asking ${platform}…`);
+    changedAt = Date.now();
+    return connections.add(wiring, token);
+  };
+  const { wiring, findings } = await added();
   show(context, findings, options, { account: wiring.account });
   return connectNow(context, connections, wiring.account, { ...options, changedAt });
+
+  async function added(): Promise<{ wiring: Wiring; findings: readonly Finding[] }> {
+    const { tokenFile, tokenEnv, json } = options;
+    const token = (of: Wiring) => readToken(context, of, options);
+    if (!context.interactive || json || isTold(options)) {
+      const told = wiringOf(platform, options);
+      return { wiring: told, findings: await attempt(told, await token(told)) };
+    }
+    const { askWiring, askUntilRight } = await import("./ask-wiring.ts");
+    const asked = await askWiring(platform, options);
+    if (tokenFile !== undefined || tokenEnv !== undefined)
+      return { wiring: asked, findings: await attempt(asked, await token(asked)) };
+    const right = await askUntilRight(context, asked, options, { token, attempt });
+    return { wiring: right.wiring, findings: right.result ?? [] };
+  }
 }
+
+/** Whether a flag has told where an account listens, or to whom: then nothing of that is asked. */
+export const isTold = ({ guild, channel, owner, user }: AddOptions): boolean =>
+  [guild, channel, owner, user].some((one) => one !== undefined);
 
 /** The answers as the roster will have them, checked as far as that is possible without asking anybody. */
 export function wiringOf(platform: Platform, options: AddOptions): Wiring {
@@ -97,7 +117,9 @@ export async function readToken(
       },
     );
   }
-  throw new FleetError("usage", `There is no token for ${account}.`, {
+  const from =
+    tokenFile !== undefined ? `: ${tokenFile} is empty` : tokenEnv !== undefined ? `: ${tokenEnv} is not set` : "";
+  throw new FleetError("usage", `There is no token for ${account}${from}.`, {
     hint: `--token-file FILE, --token-env VARIABLE, or type it where it is asked for`,
   });
 
@@ -168,17 +190,26 @@ export async function list(context: Context, options: { json?: true | undefined 
     one.agent ?? "(orchestrator)",
     String(one.channels.length),
     `${one.owners.length} and ${one.users.length}`,
-    one.health?.detail ?? (one.health === null ? silent : ""),
   ]);
   context.out(
     table(
       [
-        ["NAME", "PLATFORM", "STATE", "AGENT", "CHANNELS", "OWNERS AND USERS", ""].map((word) => paint("bold", word)),
+        ["NAME", "PLATFORM", "STATE", "AGENT", "CHANNELS", "OWNERS AND USERS"].map((word) => paint("bold", word)),
         ...rows,
       ],
       context.columns,
     ),
   );
+  // On lines of their own: in a narrow terminal the table would cut off what matters most.
+  for (const { account, health, hasToken, owners, users } of connections) {
+    const why = health === null ? silent : health.detail;
+    if (why !== undefined) context.out(`${account}: ${why}\n`);
+    if (!hasToken) context.err(`${account} has no token. Next: mosaic fleet connect token ${account}\n`);
+    else if (health?.state === "needs-auth" || health?.state === "degraded")
+      context.err(`Next: mosaic fleet connect test ${account}\n`);
+    if (owners.length + users.length === 0)
+      context.err(`Nobody is let in on ${account}. Next: mosaic fleet connect pair ${account}\n`);
+  }
   return 0;
 }
 

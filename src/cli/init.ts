@@ -61,11 +61,12 @@ export async function init(context: Context, options: InitOptions): Promise<numb
     return finish(context, await draft(context.world, situation, withDefaults(context, situation, told)), options);
   const { ask, confirmWrite } = await import("./wizard.ts");
   const answers = await ask(context, situation, told);
-  const made = await draft(context.world, situation, answers);
+  const draftWith = (connector: Wiring | undefined) => draft(context.world, situation, { ...answers, connector });
+  const made = await draftWith(answers.connector);
   show(context, made);
   if (made.text !== made.before && !(await confirmWrite(made.path)))
     throw new FleetError("cancelled", "Nothing was written.");
-  return finish(context, made, { ...options, quiet: true });
+  return finish(context, made, { ...options, draftWith });
 }
 
 function checkOptions(context: Context, situation: Situation, options: InitOptions): Answers {
@@ -76,13 +77,25 @@ function checkOptions(context: Context, situation: Situation, options: InitOptio
     runtime: options.runtime,
     orchestratorRuntime: options.orchestratorRuntime,
     supervisor: options.supervisor,
-    connector: connectorOf(options),
+    connector: connectorOf(options, situation.current?.roster.connectors ?? []),
   };
 }
 
-function connectorOf(options: InitOptions): Wiring | undefined {
+/** Of an account that is wired already only what was said changes. */
+function connectorOf(options: InitOptions, wired: readonly Wiring[]): Wiring | undefined {
   const { connector, guild, channel, owner, url, tokenFile, tokenEnv } = options;
-  if (connector !== undefined) return wiringOf(connector, { guild, channel, owner, url });
+  if (connector !== undefined) {
+    const before = wired.find((one) => one.account === connector);
+    const told = wiringOf(connector, {
+      guild: guild ?? before?.guild,
+      channel: channel ?? before?.channels,
+      owner: owner ?? before?.owners,
+      url: url ?? before?.url,
+    });
+    return before === undefined
+      ? told
+      : { ...before, ...told, agent: before.agent, users: before.users, mention: before.mention };
+  }
   if ([guild, channel, owner, url, tokenFile, tokenEnv].every((one) => one === undefined)) return undefined;
   throw new FleetError("usage", "For which chat service is that?", { hint: "--connector discord" });
 }
@@ -94,27 +107,28 @@ function connectorOf(options: InitOptions): Wiring | undefined {
 async function tokenOf(
   context: Context,
   made: Draft,
-  options: InitOptions & { quiet?: boolean },
-): Promise<string | undefined> {
+  { draftWith, ...options }: FinishOptions,
+): Promise<{ made: Draft; token?: string }> {
   const { tokenFile, tokenEnv } = options;
   const wiring = made.connector;
-  if (wiring === undefined || options.dryRun) return undefined;
+  if (wiring === undefined || options.dryRun) return { made };
   const isNamed = tokenFile !== undefined || tokenEnv !== undefined;
-  const mayAsk = options.quiet === true && (made.before === undefined || !(await hasToken(context, wiring.account)));
-  if (!isNamed && !mayAsk) return undefined;
-  if (isNamed) return tried(context, wiring, await readToken(context, wiring, { tokenFile, tokenEnv }));
-  // All the answers before it are not to be lost by a slip in this one, nor by a network that is away.
+  if (isNamed) return { made, token: await tried(context, wiring, await readToken(context, wiring, options)) };
+  if (draftWith === undefined || (made.before !== undefined && (await hasToken(context, wiring.account))))
+    return { made };
   const { askSecret } = await import("./questions.ts");
-  for (;;) {
-    const token = await askSecret(`The token of the ${wiring.platform} bot (not shown; empty: later)`);
-    if (token === "") return undefined;
-    try {
-      return await tried(context, wiring, token);
-    } catch (error) {
-      if (!(error instanceof FleetError)) throw error;
-      context.err(`${error.message}\n`);
-    }
-  }
+  const { askUntilRight } = await import("./ask-wiring.ts");
+  const right = await askUntilRight(
+    context,
+    wiring,
+    { url: wiring.url },
+    {
+      token: () => askSecret(`The token of the ${wiring.platform} bot (not shown; empty: later)`),
+      attempt: (asked, token) => tried(context, asked, token),
+    },
+  );
+  if (right.token === undefined) return { made };
+  return { made: right.wiring === wiring ? made : await draftWith(right.wiring), token: right.token };
 }
 
 /** A token that the service knows; what it has to say of the account is said. */
@@ -132,10 +146,15 @@ function withDefaults(context: Context, situation: Situation, told: Answers): An
   return { ...told, workdir, name: told.name ?? suggestName(workdir) };
 }
 
-async function finish(context: Context, made: Draft, options: InitOptions & { quiet?: boolean }): Promise<number> {
+type FinishOptions = InitOptions & {
+  /** Where questions are asked: what would be written with another account. It was shown already. */
+  draftWith?: (connector: Wiring | undefined) => Promise<Draft>;
+};
+
+async function finish(context: Context, drafted: Draft, options: FinishOptions): Promise<number> {
+  if (!options.json && options.draftWith === undefined) show(context, drafted);
+  const { made, token } = await tokenOf(context, drafted, options);
   const changed = made.text !== made.before;
-  if (!options.json && !options.quiet) show(context, made);
-  const token = await tokenOf(context, made, options);
   if (!options.dryRun) await commit(context.world, made);
   if (token !== undefined && made.connector !== undefined) keepToken(context.world, made.connector.account, token);
   if (options.json) {
@@ -186,6 +205,7 @@ function show(context: Context, made: Draft): void {
     ]);
     context.out(`${paint("bold", `Fleet ${made.roster.fleet}`)} (${made.roster.preset ?? "no preset"})\n`);
     context.out(table([["AGENT", "ROLE", "RUNTIME", "MAY", "WORKS IN"].map((word) => paint("bold", word)), ...rows]));
+    if (made.connector !== undefined) context.err(`${wiringText(made.connector)}\n`);
     for (const one of made.fallbacks) {
       context.err(`${one.agent} gets ${one.got}: ${one.liked}, which its preset likes best, is not to be had here.\n`);
     }
@@ -195,6 +215,16 @@ function show(context: Context, made: Draft): void {
     const style = line.startsWith("+") ? "green" : line.startsWith("-") ? "red" : "dim";
     if (line !== "") context.out(`${paint(style, line)}\n`);
   }
+}
+
+/** Where the orchestrator will be reached, and by whom. */
+function wiringText({ account, guild, channels, owners }: Wiring): string {
+  const where =
+    channels.length === 0
+      ? "direct messages only"
+      : `server ${guild ?? "?"}, ${channels.length === 1 ? "channel" : "channels"} ${channels.join(", ")}`;
+  const who = owners.length === 0 ? "nobody is heard yet" : `heard: ${owners.join(", ")}`;
+  return `Reached from ${account}: ${where}; ${who}.`;
 }
 
 const diffOf = (made: Draft): string =>

@@ -23,9 +23,25 @@ export async function runProgram(argv: readonly string[], context: Context): Pro
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return 0;
+    if (error.code === "commander.excessArguments") await suggestVerb(program, argv, context);
     context.err(`Next: ${["mosaic", ...verbOf(program, argv)].join(" ")} --help\n`); // what is wrong commander has said
     return exitCodes.usage;
   }
+}
+
+/** A verb that does something by itself takes a misspelt verb of its own for an argument too many; commander is silent then. */
+async function suggestVerb(program: Command, argv: readonly string[], context: Context): Promise<void> {
+  const { distance } = await import("fastest-levenshtein");
+  const path = verbOf(program, argv);
+  const command = path.reduce<Command | undefined>(
+    (at, word) => at?.commands.find((one) => one.name() === word) as Command | undefined,
+    program,
+  );
+  const given = argv.slice(path.length);
+  const near = command?.commands
+    .map((one) => one.name())
+    .find((name) => given.some((word) => distance(word, name) <= 2));
+  if (near !== undefined) context.err(`(Did you mean ${near}?)\n`);
 }
 
 /** As much of a command line as names a command. */
@@ -143,7 +159,7 @@ function makeProgram(context: Context, done: (exit: number) => void): Command {
     .action(async (agent, options) => done(await (await import("./explain.ts")).explain(context, agent, options)));
   fleet
     .command("verify")
-    .description("check that the fleet is as its roster says and every agent answers (exit 5 where not)")
+    .description("check that the fleet is as its roster says, and every agent and chat answers (exit 5 where not)")
     .option(...jsonFlag)
     .addHelpText("after", examples("verify", "verify && echo all well"))
     .action(async (options) => done(await (await import("./check.ts")).verify(context, options)));

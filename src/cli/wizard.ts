@@ -40,9 +40,16 @@ export async function ask(context: Context, situation: Situation, told: Answers)
     told.orchestratorRuntime ?? (await askRuntime("Which harness runs the orchestrator?", situation, leader?.runtime));
   const runtime = told.runtime ?? (await askRuntime("Which harness runs the workers?", situation, undefined));
   const connector =
-    told.connector ?? (roster === undefined || roster.connectors.length === 0 ? await askChat() : undefined);
+    (await wiringTold(told.connector)) ??
+    (roster === undefined || roster.connectors.length === 0 ? await askChat() : undefined);
   return { ...told, type, workdir, name, orchestratorRuntime, runtime, connector };
 }
+
+/** Told by flags; of which service alone, the rest is asked. */
+const wiringTold = async (told: Wiring | undefined): Promise<Wiring | undefined> =>
+  told !== undefined && told.guild === undefined && told.channels.length === 0 && told.owners.length === 0
+    ? askWiring(told.platform, { url: told.url })
+    : told;
 
 /** Which chat shall reach the orchestrator, and exactly what that one needs. The token is asked for last, after the roster was seen. */
 async function askChat(): Promise<Wiring | undefined> {

@@ -35,7 +35,7 @@ export interface Health {
 }
 
 /** One account as `connect list` shows it. */
-interface Connection extends Wiring {
+export interface Connection extends Wiring {
   hasToken: boolean;
   /** As the daemon sees it; null where no daemon is up to say. */
   health: Health | null;

@@ -68,12 +68,16 @@ export function connectionsOf(
   }
 
   /** Of what is not kept yet nothing can be tested by its name: what is wrong is mended, and the same is typed again. */
-  async function probeNew(wiring: Wiring, token: string): Promise<Finding[]> {
+  async function probeNew(
+    wiring: Wiring,
+    token: string,
+    hint = "mend that, and type the same again",
+  ): Promise<Finding[]> {
     try {
       return await probe(wiring, token);
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
-      throw new FleetError(error.code, error.message, { hint: "mend that, and type the same again", cause: error });
+      throw new FleetError(error.code, error.message, { hint, cause: error });
     }
   }
 
@@ -93,9 +97,11 @@ export function connectionsOf(
       await addAccount(world, wiring, token);
       return findings;
     },
-    check: probeNew,
+    check: (wiring, token) => probeNew(wiring, token),
     async renew(account, token) {
-      const findings = await probe(wiringNamed(await wirings(), account), token);
+      const wiring = wiringNamed(await wirings(), account);
+      const where = `mend that (server, channels and people stand in ${home.roster}), then: mosaic fleet connect token ${account}`;
+      const findings = await probeNew(wiring, token, where);
       keepToken(world, account, token);
       return findings;
     },

@@ -116,8 +116,11 @@ export function questionNamed(
   const [found, second] =
     exact.length > 0 || whole ? exact : open.filter((one) => `${one.agent}/${one.id}`.startsWith(id));
   if (found === undefined || second !== undefined || id === "") {
-    const why = second === undefined ? "Nothing that an agent waits for begins with" : "More than one begins with";
-    throw new FleetError("not-found", `${why} ${JSON.stringify(id)}.`, { hint: "mosaic fleet approvals" });
+    const why =
+      second === undefined
+        ? `No open question has the id ${JSON.stringify(id)}: it is answered, or there was none`
+        : `More than one open question has an id that begins with ${JSON.stringify(id)}`;
+    throw new FleetError("not-found", `${why}.`, { hint: "mosaic fleet approvals" });
   }
   if (found.id === null) {
     throw new FleetError("conflict", `${found.agent} can be answered in its own terminal only.`, {

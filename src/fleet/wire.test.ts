@@ -67,7 +67,7 @@ test("an account is added, its people come and go, and it is removed with its to
   const before = rig.text();
   await expect(letIn(rig.world, "discord", "4", undefined)).rejects.toThrow(/4 is not let in/);
   await expect(letIn(rig.world, "discrod", "4", "owner")).rejects.toThrow(
-    /No account is named "discrod". There are discord/,
+    /No account is named "discrod". There is discord/,
   );
   expect(rig.text()).toBe(before);
   await removeAccount(rig.world, "discord");

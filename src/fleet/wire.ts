@@ -29,7 +29,8 @@ export function wiringNamed(connectors: readonly Wiring[], account: string): Wir
   const found = connectors.find((one) => one.account === account);
   if (found !== undefined) return found;
   const names = connectors.map((one) => one.account);
-  const there = names.length === 0 ? "There is none yet" : `There are ${names.join(", ")}`;
+  const there =
+    names.length === 0 ? "There is none yet" : `There ${names.length === 1 ? "is" : "are"} ${names.join(", ")}`;
   throw new FleetError("not-found", `No account is named ${JSON.stringify(account)}. ${there}.`, {
     hint: names.length === 0 ? "mosaic fleet connect add discord" : "mosaic fleet connect list",
   });
@@ -100,8 +101,10 @@ export async function letIn(
   await edit(world, (text, connectors) => {
     const { owners, users } = wiringNamed(connectors, account);
     if (standing === undefined && !owners.includes(speaker) && !users.includes(speaker)) {
-      throw new FleetError("not-found", `${speaker} is not let in on ${account}.`, {
-        hint: "mosaic fleet connect list",
+      const all = [...owners.map((id) => `${id} (owner)`), ...users.map((id) => `${id} (user)`)];
+      const there = all.length === 0 ? "Nobody is" : `Let in: ${all.join(", ")}`;
+      throw new FleetError("not-found", `${speaker} is not let in on ${account}. ${there}.`, {
+        hint: "mosaic fleet connect pair revoke NAME ID",
       });
     }
     const without = (list: readonly string[]) => list.filter((one) => one !== speaker);

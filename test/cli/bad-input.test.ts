@@ -131,6 +131,14 @@ test("an almost right name or verb is suggested", async () => {
   expect((await rig.fleet("explain", "mso")).err).toContain("Did you mean mos?");
   const verb = await rig.fleet("strat");
   expect([verb.code, verb.err.includes("Did you mean start?")]).toEqual([2, true]);
+  for (const [words, meant] of [
+    ["approvals alow mos/1", "allow"],
+    ["connect pair aprove K7QM2RXA", "approve"],
+  ] as const) {
+    const within = await rig.fleet(...words.split(" "));
+    expect([within.code, within.err]).toEqual([2, expect.stringContaining(`Did you mean ${meant}?`)]);
+  }
+  expect((await rig.fleet("approvals", "nothing-like-it")).err).not.toContain("Did you mean");
   expect((await rig.fleet("tail", "mos", "-n", "x")).code).toBe(2);
   expect((await rig.fleet("send", "mos", "")).code).toBe(2);
   expect((await rig.fleet("send", "mos")).code).toBe(2);
@@ -213,6 +221,9 @@ test("completions: scripts for three shells, verbs, options and the fleet's own 
   expect(await offered("fleet", "")).toContain("start");
   expect(await offered("fleet", "init", "--runtime", "")).toContain("pi");
   expect(await offered("fleet", "attach", "")).toContain("mos");
+  rig.roster(`${rosterOf(mos)}connectors: { work: { platform: discord } }\n`);
+  expect(await offered("fleet", "connect", "test", "")).toContain("work");
+  expect(await offered("fleet", "approvals", "allow", "")).toContain("mos");
   expect(spawnSync("bash", ["-n"], { input: (await rig.mosaic(["complete", "bash"])).out }).status).toBe(0);
 });
 

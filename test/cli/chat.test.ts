@@ -14,6 +14,7 @@ import { openStore } from "../../src/mail/store.ts";
 import { comes } from "../comes.ts";
 import { serve, whileDaemonsDie } from "../kills.ts";
 import { bin, makeRig, rosterOf, type Rig } from "../rig.ts";
+import { typedIn } from "../typed.ts";
 
 const mos = `{ name: mos, role: orchestrator, runtime: command, command: [cat], workdir: ~/work }`;
 const co = `{ name: co, runtime: command, command: [cat], workdir: ~/work }`;
@@ -52,6 +53,29 @@ test("chat says one thing and prints what comes of it: a message for the orchest
     ["co", "from afar", "owner"],
     ["mos", "by pipe", "owner"],
   ]);
+});
+
+test("what is pasted into a conversation is one message, however many lines it has", async () => {
+  const rig = await setUp();
+  const { sees, type, press, code } = await typedIn(rig, "fleet chat");
+  await sees("Ctrl-D leaves");
+  await type("a trace:\n  at one\n  at two");
+  await sees("Typed into the terminal of mos");
+  await type("and a line");
+  const texts = async () =>
+    (JSON.parse((await rig.fleet("inbox", "--json")).out) as { messages: Message[] }).messages.map((one) => one.text);
+  await expect.poll(texts, { timeout: 10_000 }).toEqual(["a trace:\n  at one\n  at two", "and a line"]);
+  await press("C-d");
+  expect(await code()).toBe("exit=0");
+});
+
+test("who waits no longer for an answer reads what it waits for", async () => {
+  const rig = await setUp();
+  await rig.fleet("stop", "mos");
+  expect(await rig.fleet("chat", "hello", "--timeout", "6s")).toMatchObject({
+    code: 5,
+    err: expect.stringMatching(/There is no answer yet; [^]*Your message waits for mos: it is stopped/),
+  });
 });
 
 test("what the daemon does not take ends the chat with its sentence, and waits for nothing", async () => {

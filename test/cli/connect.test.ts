@@ -1,3 +1,5 @@
+import { rmSync } from "node:fs";
+
 import { expect, onTestFinished, test } from "vitest";
 
 import { parseRoster } from "../../src/roster/load.ts";
@@ -51,6 +53,47 @@ test("what is left empty is done without: direct messages only, and people by a 
   expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toMatchObject([
     { account: "discord", guild: undefined, channels: [], owners: [] },
   ]);
+});
+
+test.for([
+  ["connect add discord", ""],
+  ["init --type coding --workdir . --name work --runtime pi --orchestrator-runtime pi --connector discord", "Write "],
+])("%s: a slip in an id or in the token loses no other answer", async ([command = "", last = ""]) => {
+  const { double, rig, ids } = await wired();
+  if (last !== "") rmSync(rig.home.roster);
+  const { sees, type, press, code, screen } = await typedIn(rig, `fleet ${command} --url ${double.url}`);
+  const times = (text: string) => expect.poll(async () => (await screen()).split(text).length - 1, { timeout: 10_000 });
+  await sees("server's id?");
+  await type(ids.guild);
+  await sees("channel's id?");
+  await press("Enter");
+  await sees("It is needed");
+  await type("123");
+  await sees("Your own id");
+  await type(ids.owner);
+  if (last !== "") {
+    await sees(`Reached from discord: server ${ids.guild}, channel 123; heard: ${ids.owner}.`);
+    await press("Enter");
+  }
+  await sees("token of the discord bot");
+  await type("not.the.token");
+  await sees("refuses the bot's token");
+  await times("token of the discord bot").toBe(2);
+  await type(ids.token);
+  await sees("cannot see the channel 123");
+  await times("server's id?").toBe(2);
+  await press("Enter");
+  await times("channel's id?").toBe(2);
+  await press("C-u");
+  await type(ids.general);
+  await times("Your own id").toBe(2);
+  await press("Enter");
+  expect(await code()).toBe("exit=0");
+  expect(await screen()).not.toContain("canary");
+  expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toMatchObject([
+    { account: "discord", guild: ids.guild, channels: [ids.general], owners: [ids.owner] },
+  ]);
+  expect((await rig.fleet("connect", "test", "discord")).code).toBe(0);
 });
 
 test("what cannot be added is said before anything is asked", async () => {

@@ -120,16 +120,24 @@ test("a token that is refused is said where a person looks, tried no more, and m
   await double.revoke();
   await isState(rig, "needs-auth");
   const listed = await rig.fleet("connect", "list");
-  expect(listed.out).toMatch(/discord +discord +needs-auth/);
+  expect(listed.out).toMatch(/discord +discord +needs-auth[^]*^discord: Discord refuses the bot's token/m);
+  expect(listed.err).toContain("Next: mosaic fleet connect test discord");
+  expect(await rig.fleet("verify")).toMatchObject({
+    code: 5,
+    out: expect.stringMatching(/bad +discord is needs-auth: [^]*Next: mosaic fleet connect test discord/),
+  });
+  expect((await rig.fleet("connect", "test", "discord")).err).toContain("Next: mosaic fleet connect token discord");
   const before = (await double.counts()).identifies;
   const fresh = join(rig.root, "fresh");
   writeFileSync(fresh, "wrong.token.of-no-account-that-there-is");
   const refused = await rig.fleet("connect", "token", "discord", "--token-file", fresh);
   expect([refused.code === 0, refused.err]).toEqual([false, expect.not.stringContaining("of-no-account")]);
+  expect(refused.err).toMatch(/Next: mend that [^]*mosaic fleet connect token discord/);
   expect((await double.counts()).identifies).toBe(before);
   writeFileSync(fresh, (await double.ids()).token);
   expect(await rig.fleet("connect", "token", "discord", "--token-file", fresh)).toMatchObject({ code: 0 });
   await isState(rig, "up");
+  expect((await rig.fleet("verify")).out).toMatch(/^ok +discord is up$/m);
   await say("there again");
   await expect.poll(() => ours(), soon).toEqual([typed]);
 });

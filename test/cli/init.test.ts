@@ -377,6 +377,11 @@ test("a connector by flags: in the roster, its token tried and kept apart, or to
     [{ ...wired, channels: ["55"] }],
   ]);
   expect(await rig.fleet("init", "--yes", "--channel", "55")).toMatchObject({ code: 2 });
+  const kept = { ...wired, channels: ["66"] };
+  await rig.fleet("init", "--yes", "--connector", "discord", "--channel", "66");
+  expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toMatchObject([kept]);
+  await rig.fleet("init", "--yes", "--connector", "discord");
+  expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toMatchObject([kept]);
   const before = rig.rosterText();
   writeFileSync(join(rig.root, "token"), "canary.token.0123456789");
   const where = ["--url", "http://127.0.0.1:9/api", "--token-file", join(rig.root, "token")];

@@ -101,7 +101,7 @@ describe.skipIf(bins.includes(""))("Discord, with real agents", () => {
       expect(existsSync(outside)).toBe(true);
       expect([after?.content, after?.components.length]).toEqual([expect.stringContaining("Allowed by"), 0]);
       await press("owner");
-      await expect.poll(async () => (await ours()).at(-1)?.content, soon).toBe("That is over: decided.");
+      await expect.poll(async () => (await ours()).at(-1)?.content, soon).toBe("That is over: it was decided already.");
       expect((await rig.fleet("approvals", "--json")).out).toContain('"approvals":[]');
     },
   );

@@ -72,10 +72,13 @@ const failures: [string, (set: Account) => Promise<unknown>, RegExp][] = [
     /cannot be reached.*Try again/,
   ],
 ];
-test.for(failures)("%s: a sentence that says what to do", async ([, act, says]) => {
+test.for(failures)("%s: a sentence that says what to do", async ([what, act, says]) => {
   const set = await discordForTest();
   await expect(act(set)).rejects.toThrow(says);
-  await expect(act(set)).rejects.toMatchObject({ name: "FleetError", hint: "mosaic fleet connect test home" });
+  await expect(act(set)).rejects.toMatchObject({
+    name: "FleetError",
+    hint: `mosaic fleet connect ${what === "a wrong token" ? "token" : "test"} home`,
+  });
 });
 
 test("what it works without is a warning", async () => {

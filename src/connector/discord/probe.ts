@@ -47,7 +47,9 @@ export async function probeAccount(wiring: Wiring, rest: Rest, signal: AbortSign
       }
       if (answer.kind === "never" && answer.status === 401) {
         const how = "Copy it again: Discord Developer Portal, your application, Bot, Reset Token.";
-        throw stop("conflict", `Discord refuses the bot's token. ${how}`);
+        // Looking again cannot help: another token must come first.
+        const next = `mosaic fleet connect token ${wiring.account}`;
+        throw new FleetError("conflict", `Discord refuses the bot's token. ${how}`, { hint: next });
       }
       return answer;
     },
