@@ -137,7 +137,7 @@ async function obey(parts: Parts, account: Account, row: Heard, order: Order): P
   const { ledger, fleet } = parts;
   const { word, rest } = order;
   if (word === "approvals") {
-    const said = await approvalsText(parts, row).catch(errorText);
+    const said = await approvalsText(parts, row).catch((error: unknown) => errorText(error, row.standing));
     audit(parts, row, "command approvals", "");
     return close(parts, row, said);
   }
