@@ -1,4 +1,4 @@
-import { note, text } from "@clack/prompts";
+import { note, select, text } from "@clack/prompts";
 
 import type { Platform, Wiring } from "../contract/connector.ts";
 import { FleetError } from "../lib/errors.ts";
@@ -17,33 +17,56 @@ export async function askWiring(platform: Platform, told: AddOptions = {}): Prom
   return askIds(platform, told);
 }
 
+/** One way to an account that works, and what is tried. */
+interface Trying<T> {
+  token: (wiring: Wiring) => Promise<string>;
+  attempt: (wiring: Wiring, token: string) => Promise<T>;
+  /** What it means to do without a token for now, where that may be. */
+  without?: string;
+}
+
 /**
- * Asks for a token until one holds; where it is an id that the service does not know, for the ids, with what was answered
- * before. No answer is lost by a slip in another. Without a token nothing is tried. Ctrl-C ends it.
+ * Asks for a token and tries it, until all is right: no answer is lost by a slip in another one, nor by a network that is
+ * away. Without a token nothing is tried. Ctrl-C ends it.
  */
 export async function askUntilRight<T>(
   context: Context,
   asked: Wiring,
   told: AddOptions,
-  {
-    token: askToken,
-    attempt,
-  }: { token: (wiring: Wiring) => Promise<string>; attempt: (wiring: Wiring, token: string) => Promise<T> },
+  trying: Trying<T>,
 ): Promise<{ wiring: Wiring; token?: string; result?: T }> {
   let wiring = asked;
-  let token = await askToken(asked);
+  let token = await trying.token(asked);
   while (token !== "") {
     try {
-      return { wiring, token, result: await attempt(wiring, token) };
+      return { wiring, token, result: await trying.attempt(wiring, token) };
     } catch (error) {
       if (!(error instanceof FleetError)) throw error;
       context.err(`${error.message}\n`);
-      if (error.code === "not-found") wiring = await askIds(wiring.platform, told, wiring);
-      else token = await askToken(wiring);
+      const next = error.code === "not-found" ? "ids" : await askNext(error, trying.without);
+      if (next === "ids") wiring = await askIds(wiring.platform, told, wiring);
+      else if (next === "token") token = await trying.token(wiring);
+      else if (next === "without") break;
     }
   }
   return { wiring };
 }
+
+/** Only the person knows what was mended meanwhile: a right, a network, or nothing. */
+const askNext = ({ code }: FleetError, without: string | undefined): Promise<"again" | "token" | "ids" | "without"> =>
+  answered(
+    select({
+      message: "What now?",
+      options: [
+        { value: "token" as const, label: "another token" },
+        { value: "again" as const, label: "the same again", hint: "I have mended that" },
+        { value: "ids" as const, label: "other ids" },
+        ...(without === undefined ? [] : [{ value: "without" as const, label: without }]),
+      ],
+      initialValue: code === "unreachable" ? ("again" as const) : ("token" as const),
+      output,
+    }),
+  );
 
 async function askIds(platform: Platform, told: AddOptions, before?: Wiring): Promise<Wiring> {
   const guild = await askId(

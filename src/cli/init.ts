@@ -125,6 +125,7 @@ async function tokenOf(
     {
       token: () => askSecret(`The token of the ${wiring.platform} bot (not shown; empty: later)`),
       attempt: (asked, token) => tried(context, asked, token),
+      without: "no token for now",
     },
   );
   if (right.token === undefined) return { made };
@@ -152,8 +153,8 @@ type FinishOptions = InitOptions & {
 };
 
 async function finish(context: Context, drafted: Draft, options: FinishOptions): Promise<number> {
-  if (!options.json && options.draftWith === undefined) show(context, drafted);
   const { made, token } = await tokenOf(context, drafted, options);
+  if (!options.json && options.draftWith === undefined) show(context, made);
   const changed = made.text !== made.before;
   if (!options.dryRun) await commit(context.world, made);
   if (token !== undefined && made.connector !== undefined) keepToken(context.world, made.connector.account, token);
@@ -184,7 +185,9 @@ async function finish(context: Context, drafted: Draft, options: FinishOptions):
       `${made.connector.account} has no token yet. Next: mosaic fleet connect token ${made.connector.account}\n`,
     );
   for (const one of made.missing) context.err(`${one.runtime} is not installed. Next: ${one.install}\n`);
-  if (options.dryRun) context.err("Nothing was written (--dry-run).\n");
+  const isUntried = options.tokenFile !== undefined || options.tokenEnv !== undefined;
+  if (options.dryRun)
+    context.err(`Nothing was written${isUntried ? ", and the token was not tried" : ""} (--dry-run).\n`);
   else if (!changed) context.err("Nothing to change: the roster is as you asked.\n");
   else context.err(`Wrote ${made.path}\nNext: mosaic fleet ${made.before === undefined ? "start" : "apply"}\n`);
   return 0;

@@ -16,15 +16,18 @@ async function wired() {
   return { double, rig, ids: await double.ids() };
 }
 
-test("connect add without a flag asks for exactly what is needed, tries the token and connects", async () => {
-  const { double, rig, ids } = await wired();
-  const { sees, type, code, screen } = await typedIn(rig, `fleet connect add discord --url ${double.url}`);
-  for (const [question, answer] of [
+const answersOf = (ids: Record<"guild" | "general" | "owner" | "token", string>) =>
+  [
     ["server's id?", ids.guild],
     ["channel's id?", ids.general],
     ["Your own id", ids.owner],
     ["token of the discord bot", ids.token],
-  ] as const) {
+  ] as const;
+
+test("connect add without a flag asks for exactly what is needed, tries the token and connects", async () => {
+  const { double, rig, ids } = await wired();
+  const { sees, type, code, screen } = await typedIn(rig, `fleet connect add discord --url ${double.url}`);
+  for (const [question, answer] of answersOf(ids)) {
     await sees(question);
     await type(answer);
   }
@@ -78,6 +81,8 @@ test.for([
   await sees("token of the discord bot");
   await type("not.the.token");
   await sees("refuses the bot's token");
+  await sees("What now?");
+  await press("Enter");
   await times("token of the discord bot").toBe(2);
   await type(ids.token);
   await sees("cannot see the channel 123");
@@ -94,6 +99,26 @@ test.for([
     { account: "discord", guild: ids.guild, channels: [ids.general], owners: [ids.owner] },
   ]);
   expect((await rig.fleet("connect", "test", "discord")).code).toBe(0);
+});
+
+test("what is mended at Discord meanwhile is tried again with the same answers, or given up and nothing is kept", async () => {
+  const { double, rig, ids } = await wired();
+  await double.behave({ contentAllowed: false });
+  const flags = `--url ${double.url} --name work`;
+  const { sees, type, press, code } = await typedIn(rig, `fleet connect add discord ${flags}`);
+  for (const [question, answer] of answersOf(ids)) {
+    await sees(question);
+    await type(answer);
+  }
+  await sees("Message Content Intent: Discord Developer Portal");
+  await sees("What now?");
+  expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toEqual([]);
+  await double.behave({ contentAllowed: true });
+  await press("Down");
+  await press("Enter");
+  await sees("It is up.");
+  expect(await code()).toBe("exit=0");
+  expect(parseRoster(rig.rosterText(), "r", rig.root).connectors).toMatchObject([{ account: "work" }]);
 });
 
 test("what cannot be added is said before anything is asked", async () => {

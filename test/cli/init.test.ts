@@ -315,6 +315,9 @@ describe("the wizard, in a real terminal", () => {
     await type("canary.token.0123456789");
     await sees("Try again.");
     expect(existsSync(rig.home.roster)).toBe(false);
+    await sees("What now?");
+    await press("Up");
+    await press("Enter");
     await expect.poll(async () => (await screen()).split("token of the discord bot")).toHaveLength(3);
     await press("Enter");
     await sees("discord has no token yet");
