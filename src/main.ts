@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { homedir, hostname } from "node:os";
+import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -44,6 +44,15 @@ function takeHomeFlag(): string | undefined {
     return folder;
   }
   return undefined;
+}
+
+/** As the system knows them, where the environment does not say. */
+function accountName(uid: number): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${uid}`;
+  }
 }
 
 function makeWorld(homeFlag: string | undefined): { world: World; systemd: () => Promise<SystemdSupervisor> } {
@@ -98,7 +107,7 @@ function makeWorld(homeFlag: string | undefined): { world: World; systemd: () =>
     now: Date.now,
     host: hostname(),
     uid,
-    user: env["USER"] || env["LOGNAME"] || `uid ${uid}`,
+    user: env["USER"] || env["LOGNAME"] || accountName(uid),
     beatIntervalS,
     byAgent,
     agentEnv,

@@ -74,10 +74,10 @@ async function carryOut(context: Context, words: readonly string[], options: Sen
 }
 
 /** How far a message got, in words. */
-export function sayHow({ state, reason, mode }: Message): string {
+export function sayHow({ state, reason }: Message): string {
   switch (state) {
     case "queued":
-      return `accepted: it is kept${reason === null ? "" : mode === "steer" ? `; ${reason.replace("reads it when its turn allows", "it goes into the running turn")}` : `; ${reason}`}`;
+      return `accepted: it is kept${reason === null ? "" : `; ${reason}`}`;
     case "held":
       return `accepted and held: ${reason ?? "no reason is known"}`;
     case "delivered":

@@ -6,6 +6,10 @@ import type { Letter } from "./letter.ts";
 import type { Store } from "./store.ts";
 import { takenUp, takeUp } from "./takeup.ts";
 
+/** Why a message that the harness has taken is not in the conversation yet. */
+const inQueue = "it is in its queue, and read as soon as its turn allows";
+const inTurn = "it goes into the running turn";
+
 /** Whether an agent can take a message now; where not, whether it is held on purpose, and why. `process` names its process. */
 export type Gate =
   | { open: true; process: string }
@@ -104,7 +108,7 @@ async function submit(
     if (receipt.state === "typed") store.move(id, { state: "typed", reason: undefined, closed: true }, at);
     else if (receipt.state === "delivered")
       store.move(id, { state: "delivered", reason: undefined, deliveredAt: at }, at);
-    else store.move(id, { state: "queued", reason: "it has it, and reads it when its turn allows" }, at);
+    else store.move(id, { state: "queued", reason: mode === "next" ? inQueue : inTurn }, at);
     store.hand(id, process);
     return receipt.state === "queued" ? "inside" : "over";
   } catch (error) {

@@ -125,7 +125,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     const rig = await setUp();
     await rig.fleet("send", "mos", "one [[bash sleep 2]] [[say first]]");
     await rig.settled("mos", (agent) => agent.state === "working");
-    expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: it is kept; it has it");
+    expect((await rig.fleet("send", "mos", "later")).err).toContain("accepted: it is kept; it is in its queue");
     expect((await rig.fleet("send", "mos", "--steer", "sooner")).code).toBe(0);
     await comes(() => conversation(rig, "mos", "user").length === 3 || undefined, { withinMs: 30_000 });
     expect(conversation(rig, "mos", "user").slice(1)).toEqual(["sooner", "later"]);
@@ -174,7 +174,7 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     const before = await isIdle(rig);
     await rig.fleet("send", "mos", "stuck [[hang]]");
     await rig.settled("mos", (agent) => agent.state === "working");
-    expect((await rig.fleet("send", "mos", "kept through a crash")).err).toContain("accepted: it is kept; it has it");
+    expect((await rig.fleet("send", "mos", "kept through a crash")).err).toContain("accepted: it is kept; it is in its queue");
     process.kill(before.pid ?? 0, "SIGKILL");
     await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state !== "starting");
     await comes(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
