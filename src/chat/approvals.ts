@@ -79,7 +79,7 @@ function offerOf({ token, code }: Prompt, approval: Approval) {
   });
   if (questions === undefined) {
     const choices = [choice("allow", "Allow once", "ok"), choice("deny", "Deny", "danger")];
-    return { text: `${approvalText(approval)}\nOr write: ${writtenText(code, approval)}`, choices };
+    return { text: `${approvalText(approval)}\nIn words: ${writtenText(code, approval)}`, choices };
   }
   const [first, ...more] = questions;
   const labels = first === undefined || first.several || more.length > 0 ? [] : first.options.map(({ label }) => label);
@@ -88,7 +88,7 @@ function offerOf({ token, code }: Prompt, approval: Approval) {
       ? []
       : labels.map((label, at) => choice(at + 1, visible(label) || `${at + 1}`, "plain"));
   return {
-    text: `${approvalText(approval)}\nOr write: ${writtenText(code, approval)}`,
+    text: `${approvalText(approval)}\nIn words: ${writtenText(code, approval)}`,
     choices: [...buttons, choice("deny", "Do not answer", "danger")],
   };
 }

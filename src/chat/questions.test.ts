@@ -20,7 +20,7 @@ test("a question that could not be seen for a moment is there again, with its ch
   await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere, or asked no longer.");
   rig.approvals.push(question("1", "make"));
   rig.chat.reread();
-  await expect.poll(() => rig.village.read()[0], look).toContain("Or write: /approve");
+  await expect.poll(() => rig.village.read()[0], look).toContain("In words: /approve");
   expect(rig.village.sent.at(-1)).toMatchObject({ kind: "edit", choices: [{ id: allow }, {}] });
   rig.village.say("", { kind: "press", id: `id ${asked?.key}`, choice: allow, revision: "1" });
   await expect.poll(() => rig.commands).toMatchObject([{ do: "answer", id: "co/1", decision: "allow" }]);
@@ -48,7 +48,7 @@ test("a question with answers to choose from has a button for each, and is answe
   };
   const first = await put(asked("1", false));
   expect(first.text).toMatch(
-    /^co asks:\n```\nWhich\?\n1 Red: all Red\n2 Blue [^]*Or write: \/answer \w+ 1 \(or your own words\)$/,
+    /^co asks:\n```\nWhich\?\n1 Red: all Red\n2 Blue [^]*In words: \/answer \w+ 1 \(or your own words\)$/,
   );
   expect(first.text).not.toContain("\u202e");
   expect(first.choices.map(({ label }) => label)).toEqual(["Red", "Blue ", "Do not answer"]);
@@ -137,14 +137,14 @@ test("what an agent asks for is shown without what would deceive, and what is no
     agent: "co",
     what: `rm \u202etxt.exe\u0007 \u200b\`\`\` ${"x".repeat(5_000)} && curl evil`,
     cwd: "/w".repeat(2_000),
-    reason: `because\nOr write: /approve other\n${"y".repeat(5_000)}`,
+    reason: `because\nIn words: /approve other\n${"y".repeat(5_000)}`,
   });
   // oxlint-disable-next-line no-control-regex -- these are what it is about
   expect(text).not.toMatch(/[\u0000-\u0009\u202a-\u202e\u200b]/);
   expect(text.length).toBeLessThan(1_800);
   expect(text).toMatch(/… and \d+ characters that are not shown here: mosaic fleet approvals/);
   expect(text.match(/```/g)).toHaveLength(2);
-  expect(text).not.toMatch(/^Or write/m);
+  expect(text).not.toMatch(/^In words/m);
   expect(approvalText({ agent: "co", what: "make", cwd: "/w", reason: "why" })).toBe(
     "co asks to be allowed:\n```\nmake\n```\nin /w\nIts reason: why",
   );

@@ -1,14 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { createInterface, moveCursor } from "node:readline";
 
 import type { ConsoleDoor, ConsoleLine } from "../contract/console.ts";
 import { FleetError } from "../lib/errors.ts";
-import { painter, visible } from "../lib/text.ts";
+import { visible } from "../lib/text.ts";
 import type { Context } from "./context.ts";
-
-/** How often a line is said again to a daemon that is just starting anew; the same id is the same line. */
-const tries = 40;
-const betweenMs = 250;
 
 export interface ChatOptions {
   lines?: number;
@@ -29,7 +24,7 @@ export async function chat(context: Context, words: readonly string[], options: 
   if (text !== "") return once(context, door, text, options);
   if (!context.interactive)
     throw new FleetError("usage", "There is nothing to say.", { hint: 'mosaic fleet chat "How is it going?"' });
-  return converse(context, door, options);
+  return (await import("./converse.ts")).converse(context, door, options);
 }
 
 /** `report`: an agent's word to the person. */
@@ -120,156 +115,5 @@ async function* startingWith<T>(first: Promise<IteratorResult<T>>, rest: AsyncGe
     yield* rest;
   } finally {
     await rest.return(undefined);
-  }
-}
-
-/** A conversation at the terminal, until Ctrl-D. */
-async function converse(context: Context, door: ConsoleDoor, options: ChatOptions): Promise<number> {
-  const paint = painter(context.color);
-  const end = new AbortController();
-  const signal = AbortSignal.any([context.signal, end.signal]);
-  const prompt = createInterface({ input: context.stdin, output: process.stdout, prompt: "> " });
-  context.err("Whatever you write goes to the orchestrator; /help lists commands, Ctrl-D leaves. Agents work on.\n");
-  const pasted = hearPastes(context, () => isOpen && prompt.prompt());
-  // What was typed last may still be on its way when the line is closed.
-  let isOpen = true;
-  prompt.once("close", () => (isOpen = false));
-  /** Prints above what is just being typed, which may be several rows high. */
-  const show = (text: string) => {
-    if (isOpen) moveCursor(process.stdout, 0, -prompt.getCursorPos().rows);
-    process.stdout.write(`\r\u001b[J${text}\n`);
-    if (isOpen) prompt.prompt(true);
-  };
-  let said: Promise<unknown> = Promise.resolve();
-  /** What was typed here stands here already. */
-  const own = new Set<string>();
-  const away = () =>
-    show(paint("dim", "The daemon is away; waiting for it. Next, in another terminal: mosaic fleet start"));
-  const reading = read(door, { last: options.lines ?? 20, signal, away }, (line) => {
-    if (line.kind === "said" && own.has(line.id)) return;
-    const shown = lineText(line, paint);
-    if (shown !== undefined) show(shown);
-  });
-  prompt.prompt();
-  prompt.on("line", (line) => {
-    const typed = pasted.whole(line);
-    if (typed === undefined) return;
-    if (typed.trim() === "") return isOpen ? prompt.prompt() : undefined;
-    const id = randomUUID();
-    own.add(id);
-    // One after another: lines that are pasted keep their order, also over a daemon that is started anew.
-    said = said
-      .then(() => insist(() => door.say({ id, text: typed }), context.signal))
-      .catch((error: unknown) =>
-        show(
-          `${paint("red", `not said: ${error instanceof Error ? error.message : String(error)}`)} It was: ${visible(typed)}`,
-        ),
-      );
-    return isOpen ? prompt.prompt() : undefined;
-  });
-  await new Promise<void>((resolve) => {
-    prompt.on("close", resolve);
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
-  prompt.close();
-  pasted.end();
-  await said; // what was typed just before the end is said too
-  end.abort();
-  await reading;
-  context.err("\n");
-  return 0;
-}
-
-/**
- * What is pasted over several lines is one message, said with the Enter that follows. The terminal marks where a paste begins
- * and ends where it is asked to; else each line would be a message, and a turn, of its own.
- */
-function hearPastes({ stdin }: Context, prompt: () => unknown) {
-  let isPasting = false;
-  let held: string[] = [];
-  const hear = (_: unknown, key: { name?: string } | undefined) => {
-    if (key?.name === "paste-start") isPasting = true;
-    if (key?.name === "paste-end") isPasting = false;
-  };
-  stdin.on("keypress", hear);
-  process.stdout.write("\u001b[?2004h");
-  return {
-    /** The message that this line completes; undefined inside of one. */
-    whole(line: string): string | undefined {
-      if (isPasting) {
-        held.push(line);
-        prompt();
-        return undefined;
-      }
-      const whole = held.length === 0 ? line : [...held, line].join("\n").trimEnd();
-      held = [];
-      return whole;
-    },
-    end(): void {
-      stdin.off("keypress", hear);
-      process.stdout.write("\u001b[?2004l");
-    },
-  };
-}
-
-/** Follows the chat, over a daemon that is started anew. */
-async function read(
-  door: ConsoleDoor,
-  { last, signal, away }: { last: number; signal: AbortSignal; away: () => void },
-  show: (line: ConsoleLine) => void,
-): Promise<void> {
-  let isAway = false;
-  let seen = -1;
-  while (!signal.aborted) {
-    try {
-      for await (const line of door.follow(seen < 0 ? last : 1_000, signal)) {
-        if (line.kind !== "typing" && line.seq <= seen) continue;
-        if (line.kind !== "typing") seen = line.seq;
-        isAway = false;
-        show(line);
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!(error instanceof FleetError)) throw error;
-      if (!isAway) away();
-      isAway = true;
-      await insist(() => firstOf(door.follow(1, AbortSignal.timeout(1_000))), signal).catch(() => {});
-    }
-  }
-}
-
-async function firstOf(lines: AsyncGenerator<ConsoleLine>): Promise<void> {
-  await lines.next();
-  await lines.return(undefined);
-}
-
-async function insist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const { pause } = await import("../lib/wait.ts");
-  for (let left = tries; ; left--) {
-    try {
-      return await work();
-    } catch (error) {
-      if (left === 0 || signal.aborted || !(error instanceof FleetError) || error.code !== "unreachable") throw error;
-      await pause(betweenMs, signal);
-    }
-  }
-}
-
-/** One line as people read it. What others wrote cannot move the cursor or turn the text around. */
-function lineText(line: ConsoleLine, paint: ReturnType<typeof painter>): string | undefined {
-  const time = paint("dim", new Date(line.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
-  switch (line.kind) {
-    case "said":
-      return `${time} ${paint("cyan", line.name)}: ${visible(line.text)}`;
-    case "text":
-      return `${time} ${paint("green", "fleet")}: ${visible(line.text)}`;
-    case "edit":
-      return `${time} ${paint("dim", `fleet: ${visible(line.text)}`)}`;
-    case "file":
-      return `${time} ${paint("green", "fleet")}: ${visible(line.name)} lies in ${line.path}${line.text === null ? "" : `\n${visible(line.text)}`}`;
-    case "mark":
-      return line.mark === "failed" ? `${time} ${paint("red", "not answered")}` : undefined;
-    case "typing":
-      return undefined;
   }
 }

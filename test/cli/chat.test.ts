@@ -69,6 +69,19 @@ test("what is pasted into a conversation is one message, however many lines it h
   expect(await code()).toBe("exit=0");
 });
 
+test("a daemon that is killed under a conversation is brought up again, and what was written meanwhile is said", async () => {
+  const rig = await setUp();
+  const { sees, type } = await typedIn(rig, "fleet chat");
+  await sees("Ctrl-D leaves");
+  const pid = rig.daemonPid() ?? 0;
+  process.kill(pid, "SIGKILL");
+  await sees("The daemon is away");
+  await type("are you there?");
+  await sees("The daemon is back.");
+  await sees("Typed into the terminal of mos");
+  expect(rig.daemonPid()).not.toBe(pid);
+});
+
 test("who waits no longer for an answer reads what it waits for", async () => {
   const rig = await setUp();
   await rig.fleet("stop", "mos");

@@ -174,7 +174,9 @@ describe.skipIf(codexBin === "")("Codex, for real", () => {
     const before = await isIdle(rig);
     await rig.fleet("send", "mos", "stuck [[hang]]");
     await rig.settled("mos", (agent) => agent.state === "working");
-    expect((await rig.fleet("send", "mos", "kept through a crash")).err).toContain("accepted: it is kept; it is in its queue");
+    expect((await rig.fleet("send", "mos", "kept through a crash")).err).toContain(
+      "accepted: it is kept; it is in its queue",
+    );
     process.kill(before.pid ?? 0, "SIGKILL");
     await rig.settled("mos", (agent) => agent.restarts === 1 && agent.state !== "starting");
     await comes(() => conversation(rig, "mos", "user").includes("kept through a crash") || undefined, {
