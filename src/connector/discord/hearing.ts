@@ -8,7 +8,8 @@ import { deletionOf, deletionsOf, editOf, interactionOf, messageOf } from "./inb
 import type { Place, RawInteraction, RawMessage, Us } from "./inbound.ts";
 import { placesOf } from "./places.ts";
 import type { RawChannel } from "./places.ts";
-import { fetchAfter } from "./progress.ts";
+import { fetchAfter, missedAfter } from "./progress.ts";
+import { changesReach, rolesTold } from "./reach.ts";
 import { recordOf } from "./record.ts";
 
 const acknowledgeMs = 3_000;
@@ -28,12 +29,14 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   /** Fetches what was missed; live events are kept meanwhile and wait for it. */
   async function catchUp(us: Us, ask: Patient): Promise<void> {
     fetchAgain = false;
-    const { places, unreadable, unlisted } = await readablePlaces(wiring, heard.chats(), ask);
+    const before = heard.progress();
+    const after = before && missedAfter(before);
+    const { places, unreadable, unlisted } = await readablePlaces(wiring, heard.chats(), ask, after);
     for (const place of places) {
       const progress = heard.progress();
       if (progress === undefined) return;
-      const after = fetchAfter(progress, place.thread ?? place.chat);
-      const why = await backfill(place, after, { us, ask, keep: (rows) => heard.keep(rows) });
+      const from = fetchAfter(progress, place.thread ?? place.chat);
+      const why = await backfill(place, from, { us, ask, keep: (rows) => heard.keep(rows) });
       if (why !== undefined) unreadable.push(why);
     }
     if (fetchAgain) return catchUp(us, ask);
@@ -51,7 +54,7 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
     const start = { ...progress?.start };
     const isNew = (chat: string) => start[chat] === undefined && !known.has(chat);
     if (progress !== undefined && !wiring.channels.some(isNew)) return;
-    const { places } = await readablePlaces(wiring, known.keys(), ask);
+    const { places } = await readablePlaces(wiring, known.keys(), ask, progress && missedAfter(progress));
     const fresh = places.filter((place) => progress === undefined || (isNew(place.chat) && !place.isDirect));
     for (const place of fresh) start[place.thread ?? place.chat] = known.get(place.chat) ?? place.newest ?? "0";
     if (progress === undefined || fresh.length > 0) heard.beginAt(start);
@@ -113,8 +116,9 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
         return;
       }
       if (name === "RESUMED") settle(true);
-      if (name === "GUILD_CREATE" && (data as { id?: string }).id === wiring.guild) {
-        available.abort();
+      if (name === "GUILD_CREATE" && (data as { id?: string }).id === wiring.guild) available.abort();
+      us.roles = rolesTold(name, data, us, wiring) ?? us.roles;
+      if (changesReach(name, data, us, wiring)) {
         if (heard.isBehind()) fetchAgain = true;
         else settle(false);
       }
