@@ -82,6 +82,9 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     if (rows.flatMap((row) => row.components ?? []).some((one) => (one.custom_id ?? "").length > 100)) {
       return formErrors("custom_id", "Must be 100 or fewer in length.");
     }
+    const labels = rows.flatMap((row) => row.components ?? []).map((one) => one.label ?? "");
+    if (labels.some((label) => label.trim() === "" || label.length > 80 || /\p{Surrogate}/u.test(label)))
+      return formErrors("label", "Must be between 1 and 80 in length.");
     return (body.files ?? []).some((file) => file.content.length > maxFileBytes)
       ? refuse(413, 40005, "Request entity too large")
       : undefined;

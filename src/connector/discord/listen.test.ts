@@ -380,3 +380,17 @@ test("the bot's roles are those that it has now", async () => {
   await one.heard("yes", `<@&${ids.role}> no`);
   expect(one.store.handedOn.map((row) => row.isToUs)).toEqual([true, false]);
 });
+
+test("a press whose token is over is no refusal of the bot's own", async () => {
+  const { double, ids, one } = await listened();
+  const asked = await one.connector.send(
+    { kind: "text", key: "1", chat: ids.general, text: "Which?", choices: [{ id: "a", label: "A", style: "ok" }] },
+    AbortSignal.timeout(1_000),
+  );
+  await double.fault({ kind: "status", status: 401, code: 50027, times: 1, only: "/interactions/" });
+  await double.press("owner", ids.general, asked.kind === "sent" ? (asked.ids[0] ?? "") : "", "a");
+  await expect.poll(() => one.logs, soon).toEqual([expect.stringContaining("discord-acknowledge")]);
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("Which?", "", "after");
+  expect(one.healths.at(-1)?.state).toBe("up");
+});
