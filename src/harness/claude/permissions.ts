@@ -229,6 +229,13 @@ function permissionOf({ id, at: since, event }: Asked): Permission & { id: strin
     const reason = "a plan to approve; it then leaves plan mode";
     return { id, what: `${tool} ${text("plan") ?? ""}`.trim(), cwd, reason, at };
   }
-  const on = text("command") ?? text("file_path") ?? text("notebook_path") ?? text("url") ?? JSON.stringify(input);
-  return { id, what: `${tool} ${on}`, cwd, reason: text("description"), at };
+  // Of a tool that we do not know, what is called a command or a path need not be all that matters.
+  const known = isOwn.test(tool) ? keys.map(text).find((one) => one !== undefined) : undefined;
+  const isOutside = input["dangerouslyDisableSandbox"] === true;
+  const reason = [...(isOutside ? ["outside its sandbox"] : []), text("description") ?? []].flat().join(": ");
+  return { id, what: `${tool} ${known ?? JSON.stringify(input)}`, cwd, reason: reason === "" ? undefined : reason, at };
 }
+
+/** Claude Code's own tools, and what says which command, file or page they are used on. */
+const isOwn = /^(Bash|Read|Edit|MultiEdit|Write|NotebookEdit|WebFetch|Glob|Grep)$/;
+const keys = ["command", "file_path", "notebook_path", "url"];
