@@ -6,7 +6,7 @@ import type { Patient } from "./backfill.ts";
 import type { Event } from "./gateway.ts";
 import { deletionOf, deletionsOf, editOf, interactionOf, messageOf } from "./inbound.ts";
 import type { Place, RawInteraction, RawMessage, Us } from "./inbound.ts";
-import { placesOf } from "./places.ts";
+import { placesOf, toldChannels } from "./places.ts";
 import type { RawChannel } from "./places.ts";
 import { fetchAfter, missedAfter } from "./progress.ts";
 import { changesReach, rolesTold } from "./reach.ts";
@@ -20,6 +20,7 @@ const acknowledgeMs = 3_000;
 export function hearing(at: Listening, caughtUp: (unreadable: readonly string[]) => void) {
   const { intake, wiring, rest } = at;
   const heard = recordOf(at);
+  const channels = toldChannels(wiring);
   /** What is being fetched may have been read too early. */
   let fetchAgain = false;
   let fetching: Promise<void> = Promise.resolve();
@@ -64,6 +65,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   function taker(us: Us, ask: Patient, until: AbortSignal, fail: (error: unknown) => void) {
     const available = new AbortController();
     const placeOf = placesOf(wiring, async (id) => {
+      const told = channels.find(id);
+      if (told !== undefined) return told;
       const answer = await ask({ method: "GET", path: `/channels/${id}` });
       return answer.kind === "ok" ? (answer.body as RawChannel) : undefined;
     });
@@ -117,6 +120,7 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
       }
       if (name === "RESUMED") settle(true);
       if (name === "GUILD_CREATE" && (data as { id?: string }).id === wiring.guild) available.abort();
+      channels.learn(name, data);
       us.roles = rolesTold(name, data, us, wiring) ?? us.roles;
       if (changesReach(name, data, us, wiring)) {
         if (heard.isBehind()) fetchAgain = true;

@@ -394,3 +394,27 @@ test("a press whose token is over is no refusal of the bot's own", async () => {
   await one.heard("Which?", "", "after");
   expect(one.healths.at(-1)?.state).toBe("up");
 });
+
+test("what is said where it is no business of ours holds nothing up, though Discord cannot tell where that is", async () => {
+  const { double, ids, one } = await listened();
+  const { world, gateway } = double.raw;
+  const thread = await double.thread(ids.general);
+  const [unwired, below] = [world.channelOf(ids.unwired), world.channelOf(thread)];
+  const asked = async () => (await double.asked()).filter(({ path }) => path.endsWith("/threads/active")).length;
+  const before = await asked();
+  gateway.emit("GUILD_CREATE", { id: ids.guild, channels: [unwired], threads: [below] });
+  // What was missed is fetched once more, and over before anything is said.
+  await expect.poll(asked, soon).toBeGreaterThan(before);
+  await double.post("owner", ids.general, { text: "before" });
+  await one.heard("before");
+  await double.fault({ kind: "status", status: 503, times: 1_000, only: `GET /api/v10/channels/${ids.unwired}` });
+  await double.post("stranger", ids.unwired, { text: "noise" });
+  await double.post("owner", thread, { text: "below" });
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("before", "below", "after");
+  expect(one.store.handedOn.map((row) => [row.chat, row.thread])).toEqual([
+    [ids.general, undefined],
+    [ids.general, thread],
+    [ids.general, undefined],
+  ]);
+});
