@@ -49,18 +49,16 @@ describe.skipIf(claudeBin === "")("several permissions that Claude Code wants at
       "does not wait for that permission any more",
     );
     await asks(...others);
-    expect(
-      await answer(
-        "allow",
-        others.find((name) => name !== shown()),
-      ),
-    ).toBe(0);
+    // Nor is it listed any more, though its hook lives and waits.
+    const third = shown() ?? "";
+    signs.press("Enter");
+    await sign("the last one's dialog", () => (shown() === third ? undefined : true));
     await asks(shown() ?? "");
-    expect(await answer("deny", shown())).toBe(0);
+    expect(await answer("allow", shown())).toBe(0);
     await rig.settled("mos", (agent) => agent.state === "idle");
     const told = model.asks().findLast(({ ask }) => ask.lastUser.includes("SEVERAL"))?.ask.toolResults ?? [];
-    expect(told.filter((text) => text.includes("A person was asked and did not allow it."))).toHaveLength(2);
-    expect(told.filter((text) => text.includes("Unable to verify"))).toHaveLength(2);
+    expect(told.filter((text) => text.includes("A person was asked and did not allow it."))).toHaveLength(1);
+    expect(told.filter((text) => text.includes("Unable to verify"))).toHaveLength(3);
     await expect.poll(() => readdirSync(questionsOf(desk)), { timeout: 20_000 }).toEqual([]);
   });
 });
