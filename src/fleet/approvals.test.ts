@@ -18,8 +18,15 @@ test("a person may type how a question begins; a button means its own question, 
   expect(() => questionNamed(open, "co/1", { whole: true })).toThrow(/No open question/);
   expect(questionNamed(open, "co/12", { whole: true })).toMatchObject({ agent: "co", id: "12" });
   expect(questionNamed(open, "mos", { whole: false })).toMatchObject({ id: "7" });
-  expect(() => questionNamed(open, "", { whole: false })).toThrow(/More than one/);
+  expect(() => questionNamed(open, "", { whole: false })).toThrow(/Nothing that an agent waits for/);
   expect(() => questionNamed(open, "tester", { whole: false })).toThrow(/its own terminal only/);
+});
+
+test("the name of an agent that waits for nothing is not how another agent's question begins", () => {
+  const open = [asked("coder-two", "12")];
+  for (const typed of ["coder", "coder/", "c"])
+    expect(() => questionNamed(open, typed, { whole: false })).toThrow(/Nothing that an agent waits for/);
+  expect(questionNamed(open, "coder-two/", { whole: false })).toMatchObject({ id: "12" });
 });
 
 const question = (text: string, several: boolean) => ({
@@ -34,6 +41,16 @@ test("what is typed names options by number or label, or is an answer in one's o
   expect(answers("2", "1, 3")).toEqual(["Deep, blue", "Red, 3"]);
   expect(answers(" deep, BLUE ", "2,2")).toEqual(["Deep, blue", "Deep, blue"]);
   expect(answers("neither 1 nor 2", "__proto__")).toEqual(["neither 1 nor 2", "__proto__"]);
+});
+
+test("a number that names no option is a label where one reads so", () => {
+  const ports = {
+    text: "Which port?",
+    several: false,
+    options: ["3000", "8080"].map((label) => ({ label, about: null })),
+  };
+  expect(answersTo([ports], ["8080"], "hint")).toEqual(["8080"]);
+  expect(answersTo([ports], ["1"], "hint")).toEqual(["3000"]);
 });
 
 test("what is no answer is refused, and says what would be", () => {

@@ -88,10 +88,12 @@ export function answersTo(questions: readonly Question[], given: readonly string
   return questions.map(({ text, options, several }, at) => {
     const said = given[at]?.trim() ?? "";
     if (said === "") throw new FleetError("usage", `There is no answer to ${JSON.stringify(text)}.`, { hint });
-    if (!/^\d+(\s*,\s*\d+)*$/.test(said))
-      return options.find(({ label }) => label.toLowerCase() === said.toLowerCase())?.label ?? said;
+    const label = options.find((one) => one.label.toLowerCase() === said.toLowerCase())?.label;
+    if (!/^\d+(\s*,\s*\d+)*$/.test(said)) return label ?? said;
     const numbers = [...new Set(said.split(",").map(Number))];
     const labels = numbers.flatMap((number) => options[number - 1]?.label ?? []);
+    // Options may be numbers themselves: which port, how many. One that is the number of an option is that option.
+    if (labels.length < numbers.length && label !== undefined) return label;
     if (labels.length !== numbers.length)
       throw new FleetError("usage", `${JSON.stringify(text)} has the answers 1 to ${options.length}.`, { hint });
     if (labels.length > 1 && !several)
@@ -104,7 +106,8 @@ export function answersTo(questions: readonly Question[], given: readonly string
 const oneLine = (what: string): string => what.replaceAll(/\s+/g, " ").slice(0, 500);
 
 /**
- * The one question with that id. A person may type its beginning; whoever pressed a button meant the very one, and where that
+ * The one question with that id. A person may type its beginning, behind its agent's whole name: `coder`, who waits no more,
+ * is not the beginning of what `coder-two` asks. Whoever pressed a button meant the very one, and where that
  * is over, no other that begins like it.
  */
 export function questionNamed(
@@ -114,7 +117,9 @@ export function questionNamed(
 ): Approval & { id: string } {
   const exact = open.filter((one) => one.id === id || `${one.agent}/${one.id ?? ""}` === id || one.agent === id);
   const [found, second] =
-    exact.length > 0 || whole ? exact : open.filter((one) => `${one.agent}/${one.id}`.startsWith(id));
+    exact.length > 0 || whole || !id.includes("/")
+      ? exact
+      : open.filter((one) => `${one.agent}/${one.id}`.startsWith(id));
   if (found === undefined || second !== undefined || id === "") {
     const why =
       second === undefined

@@ -87,7 +87,7 @@ export function agentSecrets(home: Home, names: readonly string[]): Record<strin
     if (systemCode(error) !== "ENOENT") throw error;
   }
   const values = new Map(
-    text.split("\n").flatMap((line): [string, string][] => {
+    text.split(/\r?\n/).flatMap((line): [string, string][] => {
       const [, key, value] = /^\s*(?:export\s+)?([A-Za-z_]\w*)=(.*)$/.exec(line) ?? [];
       return key === undefined || value === undefined ? [] : [[key, value.replace(/^(["'])(.*)\1$/, "$2")]];
     }),

@@ -20,6 +20,14 @@ test("tokens never reach a log, ordinary words do", () => {
   expect(redact("coder restarted at 12:30:00 with exit code 7")).toBe("coder restarted at 12:30:00 with exit code 7");
 });
 
+test("a secret that stands in quotes is none in a log either, and takes no line with it", () => {
+  const file = join(scratchFolder("log"), "log", "fleet.jsonl");
+  const notes = ['{"token":"abcdefghijkl"}', 'it says token=abcdefghijkl"', "Authorization: Bot abcdefghijkl"];
+  for (const note of notes) appendLog(file, { at: "2026-01-01T00:00:00Z", event: "fault", note });
+  expect(readFileSync(file, "utf8")).not.toContain("abcdef");
+  expect(readLog(file).map((line) => line.note)).toEqual(['{"[redacted]"}', 'it says [redacted]"', "[redacted]"]);
+});
+
 test("a torn last line costs that line only", () => {
   const file = join(scratchFolder("log"), "log", "fleet.jsonl");
   appendLog(file, { at: "2026-01-01T00:00:00Z", agent: "co", event: "started" });

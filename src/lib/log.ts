@@ -8,7 +8,7 @@ const secrets = [
   /\b(xox[abposr]-|xapp-|sk-|syt_|mft_)[\w-]{6,}/g,
   /\b\d{6,}:[\w-]{30,}/g,
   /\b[\w-]{23,30}\.[\w-]{6,7}\.[\w-]{27,}/g,
-  /\b(authorization|as_token|hs_token|api[_-]?key|token|password)(["']?\s*[:=]\s*["']?)(bearer\s+)?[^\s"',}]{6,}/gi,
+  /\b(authorization|as_token|hs_token|api[_-]?key|token|password)(["']?\s*[:=]\s*["']?)((bearer|bot|basic)\s+)?[^\s"',}]{6,}/gi,
 ];
 
 /** Takes secrets out of a line. */
@@ -38,7 +38,9 @@ export function appendLog(path: string, line: LogLine): void {
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     rotate(path);
-    appendFileSync(path, `${redact(JSON.stringify(line))}\n`, { mode: 0o600 });
+    // Word by word and not the line as a whole, where JSON's own backslashes would hide a secret or be taken with it.
+    const text = JSON.stringify(line, (_, value: unknown) => (typeof value === "string" ? redact(value) : value));
+    appendFileSync(path, `${text}\n`, { mode: 0o600 });
   } catch {
     // see above
   }

@@ -29,6 +29,7 @@ interface Parts {
  * `POST /control/NAME` with a JSON array of arguments.
  */
 export function createControls({ world, mood, gateway, routes, faults, asked, power, base }: Parts) {
+  let archivedLast = 0;
   const idOf = (by: Person) => world.people[by].id;
 
   function interact(type: number, by: Person, channel: string, more: Record<string, unknown>): string {
@@ -93,6 +94,25 @@ export function createControls({ world, mood, gateway, routes, faults, asked, po
       }),
     thread: async (channel: string): Promise<string> =>
       world.addChannel({ name: "thread", type: 11, guild: world.channelOf(channel).guild_id, parent: channel }).id,
+    /** Nobody has written in it for as long as it takes. */
+    archive: async (thread: string): Promise<void> => {
+      archivedLast = Math.max(Date.now(), archivedLast + 1);
+      world.channelOf(thread).archivedAt = archivedLast;
+    },
+    /** Lets the bot out of the server, or in again. */
+    expel: async (isOut = true): Promise<void> => {
+      mood.isExpelled = isOut;
+      if (isOut) gateway.emit("GUILD_DELETE", { id: world.guild });
+      else gateway.emit("GUILD_CREATE", { id: world.guild, name: "double", roles: world.roles, threads: [] });
+    },
+    dissolve: async (channel: string): Promise<void> => {
+      const gone = world.channelOf(channel);
+      world.channels.delete(channel);
+      gateway.emit("CHANNEL_DELETE", { ...gone });
+    },
+    /** Gives the bot these roles instead of those that it had. */
+    promote: async (roles: readonly string[]): Promise<void> =>
+      gateway.emit("GUILD_MEMBER_UPDATE", { guild_id: world.guild, user: world.bot, roles }),
     direct: async (by: Person): Promise<string> => world.directWith(idOf(by)).id,
     shown: async (channel: string): Promise<Message[]> => world.messages.get(channel) ?? [],
     typings: async (): Promise<string[]> => routes.typings,
@@ -123,8 +143,11 @@ export function createControls({ world, mood, gateway, routes, faults, asked, po
       mood.token = `${mood.token}-another`;
       gateway.drop(4004);
     },
-    deny: async (channel: string, rights: string): Promise<void> =>
-      void world.channelOf(channel).permission_overwrites.push({ id: world.guild, type: 0, allow: "0", deny: rights }),
+    deny: async (channel: string, rights: string): Promise<void> => {
+      const changed = world.channelOf(channel);
+      changed.permission_overwrites.push({ id: world.guild, type: 0, allow: "0", deny: rights });
+      gateway.emit("CHANNEL_UPDATE", { ...changed });
+    },
     counts: async () => ({ ...gateway.counts }),
     asked: async (): Promise<Asked[]> => asked,
   };

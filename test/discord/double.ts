@@ -40,6 +40,7 @@ export async function startDiscordDouble(
     isFrozen: false,
     resumeUrl: undefined,
     isOnBoth: false,
+    isExpelled: false,
     guildAfterMs: 0,
     answerAfterMs: 0,
     hangUps: 0,

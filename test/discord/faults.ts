@@ -23,6 +23,8 @@ export interface Fault {
   /** Only requests whose method and path contain this. */
   only?: string;
   status?: number;
+  /** Of a `status`: it is Discord's own refusal, with this code. */
+  code?: number;
   /** The 429's three waits, each where it is named. */
   retryAfter?: { body?: number; header?: number; reset?: number };
   /** The 429 is of the whole bot. */
@@ -33,6 +35,11 @@ export interface Fault {
 export function failBefore(fault: Fault, request: IncomingMessage, response: ServerResponse): boolean {
   switch (fault.kind) {
     case "status":
+      if (fault.code !== undefined) {
+        response.writeHead(fault.status ?? 500, { "content-type": "application/json" });
+        response.end(JSON.stringify({ message: "Refused", code: fault.code }));
+        return true;
+      }
       response.writeHead(fault.status ?? 500, { "content-type": "text/html" }).end("<html>It is broken.</html>");
       return true;
     case "limit": {

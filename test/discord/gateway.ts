@@ -53,6 +53,8 @@ export interface GatewayMood {
   answerAfterMs: number;
   /** Whether the bot was invited to the other server as well. */
   isOnBoth: boolean;
+  /** Whether the bot was let out of the server. */
+  isExpelled: boolean;
   /** So many HELLOs more come without what belongs to them. */
   emptyHellos: number;
   /** So many connections more end right after HELLO. */

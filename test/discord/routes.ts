@@ -57,6 +57,7 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     const channel = world().channels.get(channelId);
     if (channel === undefined) return refuse(404, 10003, "Unknown Channel");
     if (channel.guild_id === undefined) return undefined;
+    if (mood.isExpelled) return refuse(403, 50001, "Missing Access");
     if (channel.guild_id !== world().guild) return mood.isOnBoth ? undefined : refuse(403, 50001, "Missing Access");
     const have = rights(channel.parent_id ?? channelId);
     if ((have & view) === 0n) return refuse(403, 50001, "Missing Access");
@@ -81,6 +82,9 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     if (rows.flatMap((row) => row.components ?? []).some((one) => (one.custom_id ?? "").length > 100)) {
       return formErrors("custom_id", "Must be 100 or fewer in length.");
     }
+    const labels = rows.flatMap((row) => row.components ?? []).map((one) => one.label ?? "");
+    if (labels.some((label) => label.trim() === "" || label.length > 80 || /\p{Surrogate}/u.test(label)))
+      return formErrors("label", "Must be between 1 and 80 in length.");
     return (body.files ?? []).some((file) => file.content.length > maxFileBytes)
       ? refuse(413, 40005, "Request entity too large")
       : undefined;
@@ -190,9 +194,29 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
     return refusal(id, view) ?? { status: 200, body: world().channels.get(id) };
   }
 
+  const threadsOf = (isArchived: boolean, chat?: string) =>
+    [...world().channels.values()].filter(
+      ({ type, parent_id, archivedAt }) =>
+        type === 11 && (archivedAt !== undefined) === isArchived && (chat === undefined || chat === parent_id),
+    );
+
+  /** The last to be archived come first. */
+  function archived(chat: string, query: URLSearchParams): Reply {
+    const wrong = refusal(chat, view);
+    if (wrong !== undefined) return wrong;
+    const before = Date.parse(query.get("before") ?? "") || Infinity;
+    const all = threadsOf(true, chat)
+      .map((one) => ({ ...one, at: one.archivedAt ?? 0 }))
+      .filter(({ at }) => at < before)
+      .toSorted((one, other) => other.at - one.at)
+      .map(({ at, ...one }) => ({ ...one, thread_metadata: { archive_timestamp: new Date(at).toISOString() } }));
+    // Fewer a page than Discord gives.
+    return { status: 200, body: { threads: all.slice(0, 2), members: [], has_more: all.length > 2 } };
+  }
+
   /** One request of the API, below its version. */
   function route(who: User, method: string, path: string, query: URLSearchParams, body: Body): Reply {
-    const { addChannel, bot, guild, role, roles, channels, directWith } = world();
+    const { addChannel, bot, guild, role, roles, directWith } = world();
     const parts = path.split("/").slice(1).map(decodeURIComponent);
     const [room, id = "", what, third = "", fourth, fifth = ""] = parts;
     const key = `${method} ${[room, what, fourth].filter((one) => one !== undefined).join(" ")}`;
@@ -220,7 +244,7 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
       if (key === "POST guilds channels") return { status: 201, body: addChannel({ name: body.name ?? "", guild }) };
       if (key === "GET guilds members" && third === bot.id) return { status: 200, body: { user: bot, roles: [role] } };
       if (key === "GET guilds threads") {
-        return { status: 200, body: { threads: [...channels.values()].filter((one) => one.type === 11), members: [] } };
+        return { status: 200, body: { threads: threadsOf(false), members: [] } };
       }
     }
     if (key === "GET channels") return lookUp(id);
@@ -231,6 +255,7 @@ export function createRoutes(world: () => World, mood: GatewayMood, url: () => {
       world().remove(id, third);
       return { status: 204 };
     }
+    if (key === "GET channels threads public" && third === "archived") return archived(id, query);
     if (key === "POST channels threads") {
       return { status: 201, body: addChannel({ name: body.name ?? "", type: 11, guild, parent: id }) };
     }

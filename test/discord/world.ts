@@ -14,6 +14,8 @@ export interface Channel {
   parent_id?: string;
   last_message_id: string | null;
   recipients?: User[];
+  /** Of a thread: when it was archived. */
+  archivedAt?: number;
   permission_overwrites: { id: string; type: number; allow: string; deny: string }[];
 }
 export interface Component {

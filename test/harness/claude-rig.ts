@@ -42,6 +42,7 @@ export function signsOf(rig: Rig, name: string, model: ScriptedModel) {
     model.asks().findLast((one) => one.ask.lastUser.includes(text));
   return {
     tmux,
+    screen,
     press: (...keys: string[]) => tmux("send-keys", "-t", `=${name}:`, ...keys),
     shows: (text: string) => sign(`${text} on the screen`, () => (screen().includes(text) ? true : undefined), screen),
     showsNot: (text: string) =>

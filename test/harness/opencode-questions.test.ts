@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 
 import type { Desk } from "../../src/harness/harness.ts";
 import { answer, choose, permissions } from "../../src/harness/opencode/permissions.ts";
+import { atServer } from "../../src/harness/opencode/server.ts";
 import { readSession } from "../../src/harness/opencode/session.ts";
 import { writeOpencodeHome } from "../model/opencode-home.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
@@ -187,5 +188,29 @@ describe.skipIf(opencodeBin === "")("what OpenCode asks back, for real", () => {
     await expect(choose(desk, killed.id, ["Red"])).rejects.toMatchObject({ code: "unreachable" });
     await rig.settled("mos", (agent) => agent.restarts > before.restarts && agent.state === "idle");
     expect([await open(), (await reply(`mos/${killed.id}`, "1")).code]).toEqual([[], 3]);
+  });
+
+  test("what an aborted turn asked is no question of the turns after it, though OpenCode still lists it", async () => {
+    const { rig, desk, open, asks, isIdle } = await setUp();
+    // Another client ends the turn, and nobody refuses what it asks.
+    const abort = () => atServer(desk, 3_000, (line, session) => line.post(`/session/${session}/abort`));
+    const asked = await asks("aborted", colour);
+    await abort();
+    await isIdle();
+    await rig.fleet("send", "mos", "P-aborted [[bash touch never]]");
+    await expect.poll(async () => (await open()).map(({ what }) => what), { timeout: 20_000 }).toEqual(["touch never"]);
+    const [permission] = await open();
+    await abort();
+    await isIdle();
+    await rig.fleet("send", "mos", "Q-next [[hang]]");
+    await sign("the next turn", () => model.asks().find(({ ask }) => ask.lastUser.includes("Q-next")));
+    const listed = atServer(desk, 3_000, async (line) =>
+      Promise.all(["/question", "/permission"].map(async (path) => (await line.get<unknown[]>(path)).length)),
+    );
+    expect([await listed, await open(), (await rig.agent("mos")).state]).toEqual([[1, 1], [], "working"]);
+    await expect(choose(desk, asked.id, ["Red"])).rejects.toMatchObject({ code: "conflict" });
+    await expect(answer(desk, permission?.id ?? "", "allow")).rejects.toMatchObject({ code: "conflict" });
+    await rig.fleet("interrupt", "mos");
+    await isIdle();
   });
 });

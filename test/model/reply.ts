@@ -5,7 +5,8 @@ export interface Usage {
 
 export type Deed =
   | { say: string }
-  | { tool: string; args: Record<string, unknown> }
+  /** `also`: more calls in the same breath. */
+  | { tool: string; args: Record<string, unknown>; also?: readonly { tool: string; args: Record<string, unknown> }[] }
   /** Says the text in `chunks` pieces (10 unless told) spread over `ms` milliseconds. */
   | { slow: string; ms: number; chunks?: number | undefined }
   /** Headers and the first event, then nothing until the client goes. */

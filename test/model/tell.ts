@@ -48,7 +48,7 @@ export async function tell(
     }
     // An empty text still takes its time.
     if (cut.length === 0) await pause(reply.ms, undefined, { signal: gone });
-  } else if ("tool" in reply) put(voice.call(reply.tool, reply.args));
+  } else if ("tool" in reply) for (const { tool, args } of [reply, ...(reply.also ?? [])]) put(voice.call(tool, args));
   else for (const piece of pieces(reply.say, 4)) put(voice.say(piece));
   response.end(stream ? voice.close() : JSON.stringify(voice.whole()));
 }

@@ -1,6 +1,6 @@
 import type { Wiring } from "../../contract/connector.ts";
 import type { Inbound } from "../connector.ts";
-import { isSnowflake, messageOf } from "./inbound.ts";
+import { isSnowflake, messageOf, timeOf } from "./inbound.ts";
 import type { Place, RawMessage, Us } from "./inbound.ts";
 import { isDirectChannel } from "./places.ts";
 import type { RawChannel } from "./places.ts";
@@ -17,10 +17,11 @@ export const threadsUnlisted =
   "Which threads there are is not told, so what is written in them while mosaic is away is not fetched.";
 
 /**
- * Every place where somebody may have written to us: wired channels, active threads below them, direct chats. `unlisted`:
- * why it is not known which threads there are.
+ * Every place where somebody may have written to us: wired channels, threads below them, direct chats. Of archived threads
+ * only those with something newer than `after`, or, without it, than anything in the other places. `unlisted`: why it is
+ * not known which threads there are.
  */
-export async function readablePlaces(wiring: Wiring, known: Iterable<string>, ask: Patient) {
+export async function readablePlaces(wiring: Wiring, known: Iterable<string>, ask: Patient, after?: bigint) {
   const places: Readable[] = [];
   const unreadable: string[] = [];
   let unlisted: string | undefined;
@@ -61,7 +62,34 @@ export async function readablePlaces(wiring: Wiring, known: Iterable<string>, as
     if (wiring.channels.includes(chat) || direct.has(chat)) continue;
     addDirect(await ask({ method: "GET", path: `/channels/${chat}` }));
   }
+  const newest = places.reduce((most, one) => (isNewer(one.newest, most) ? BigInt(one.newest) : most), 0n);
+  for (const { chat } of places.filter((one) => !one.isDirect && one.thread === undefined))
+    places.push(...(await archivedIn(chat, after ?? newest, ask)));
   return { places, unreadable, unlisted };
+}
+
+const isNewer = (id: string | undefined, than: bigint): id is string => isSnowflake(id) && BigInt(id) > than;
+
+/** A thread that nobody writes in is archived by Discord itself, after an hour if so set: mosaic may have been away for longer. */
+async function archivedIn(chat: string, after: bigint, ask: Patient): Promise<Readable[]> {
+  const places: Readable[] = [];
+  for (let before = ""; ;) {
+    const path = `/channels/${chat}/threads/archived/public?limit=${pageSize}${before}`;
+    const answer = await ask({ method: "GET", path });
+    const { threads = [], has_more: more } = (answer.kind === "ok" ? answer.body : {}) as Archived;
+    for (const { id, last_message_id: newest } of threads)
+      if (id !== undefined && isNewer(newest ?? undefined, after))
+        places.push({ chat, thread: id, isDirect: false, newest: newest ?? undefined });
+    // The last to be archived come first, and nobody has written in one since it was.
+    const at = threads.at(-1)?.thread_metadata?.archive_timestamp ?? "";
+    if (more !== true || !(Date.parse(at) > timeOf(after))) return places;
+    before = `&before=${encodeURIComponent(at)}`;
+  }
+}
+
+interface Archived {
+  threads?: (RawChannel & { thread_metadata?: { archive_timestamp?: string } })[];
+  has_more?: boolean;
 }
 
 /** Hands over what was said in a place after that id, oldest first, a page at a time. Returns why it cannot be read, if so. */

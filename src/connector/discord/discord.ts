@@ -29,7 +29,9 @@ export function openDiscord(wiring: Wiring, token: string, pace: Pace = usualPac
   /** Whoever is told first that the token is refused, the whole connector knows. */
   const rest: Rest = async (what, signal) => {
     const answer = await ask(what, signal);
-    if (answer.kind === "never" && answer.status === 401) revoked.abort();
+    // A press or a command is acknowledged by a token of its own, which is over after a while.
+    const isOurs = !what.path.startsWith("/interactions/");
+    if (answer.kind === "never" && answer.status === 401 && isOurs) revoked.abort();
     return answer;
   };
   return {

@@ -6,9 +6,10 @@ import type { Patient } from "./backfill.ts";
 import type { Event } from "./gateway.ts";
 import { deletionOf, deletionsOf, editOf, interactionOf, messageOf } from "./inbound.ts";
 import type { Place, RawInteraction, RawMessage, Us } from "./inbound.ts";
-import { placesOf } from "./places.ts";
+import { placesOf, toldChannels } from "./places.ts";
 import type { RawChannel } from "./places.ts";
-import { fetchAfter } from "./progress.ts";
+import { fetchAfter, missedAfter } from "./progress.ts";
+import { changesReach, rolesTold } from "./reach.ts";
 import { recordOf } from "./record.ts";
 
 const acknowledgeMs = 3_000;
@@ -19,6 +20,7 @@ const acknowledgeMs = 3_000;
 export function hearing(at: Listening, caughtUp: (unreadable: readonly string[]) => void) {
   const { intake, wiring, rest } = at;
   const heard = recordOf(at);
+  const channels = toldChannels(wiring);
   /** What is being fetched may have been read too early. */
   let fetchAgain = false;
   let fetching: Promise<void> = Promise.resolve();
@@ -28,12 +30,14 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   /** Fetches what was missed; live events are kept meanwhile and wait for it. */
   async function catchUp(us: Us, ask: Patient): Promise<void> {
     fetchAgain = false;
-    const { places, unreadable, unlisted } = await readablePlaces(wiring, heard.chats(), ask);
+    const before = heard.progress();
+    const after = before && missedAfter(before);
+    const { places, unreadable, unlisted } = await readablePlaces(wiring, heard.chats(), ask, after);
     for (const place of places) {
       const progress = heard.progress();
       if (progress === undefined) return;
-      const after = fetchAfter(progress, place.thread ?? place.chat);
-      const why = await backfill(place, after, { us, ask, keep: (rows) => heard.keep(rows) });
+      const from = fetchAfter(progress, place.thread ?? place.chat);
+      const why = await backfill(place, from, { us, ask, keep: (rows) => heard.keep(rows) });
       if (why !== undefined) unreadable.push(why);
     }
     if (fetchAgain) return catchUp(us, ask);
@@ -51,7 +55,7 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
     const start = { ...progress?.start };
     const isNew = (chat: string) => start[chat] === undefined && !known.has(chat);
     if (progress !== undefined && !wiring.channels.some(isNew)) return;
-    const { places } = await readablePlaces(wiring, known.keys(), ask);
+    const { places } = await readablePlaces(wiring, known.keys(), ask, progress && missedAfter(progress));
     const fresh = places.filter((place) => progress === undefined || (isNew(place.chat) && !place.isDirect));
     for (const place of fresh) start[place.thread ?? place.chat] = known.get(place.chat) ?? place.newest ?? "0";
     if (progress === undefined || fresh.length > 0) heard.beginAt(start);
@@ -61,6 +65,8 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
   function taker(us: Us, ask: Patient, until: AbortSignal, fail: (error: unknown) => void) {
     const available = new AbortController();
     const placeOf = placesOf(wiring, async (id) => {
+      const told = channels.find(id);
+      if (told !== undefined) return told;
       const answer = await ask({ method: "GET", path: `/channels/${id}` });
       return answer.kind === "ok" ? (answer.body as RawChannel) : undefined;
     });
@@ -113,8 +119,10 @@ export function hearing(at: Listening, caughtUp: (unreadable: readonly string[])
         return;
       }
       if (name === "RESUMED") settle(true);
-      if (name === "GUILD_CREATE" && (data as { id?: string }).id === wiring.guild) {
-        available.abort();
+      if (name === "GUILD_CREATE" && (data as { id?: string }).id === wiring.guild) available.abort();
+      channels.learn(name, data);
+      us.roles = rolesTold(name, data, us, wiring) ?? us.roles;
+      if (changesReach(name, data, us, wiring)) {
         if (heard.isBehind()) fetchAgain = true;
         else settle(false);
       }

@@ -328,3 +328,93 @@ test("what was said before the server is available to us is fetched once it is",
   await double.post("owner", ids.general, { text: "live" });
   await one.heard("nobody is told of it", "live");
 });
+
+test("what was said in threads that were archived since is fetched, and nothing from before we first came", async () => {
+  const { double, ids, wiring } = await discordForTest();
+  const said = async (text: string) => {
+    const thread = await double.thread(ids.general);
+    await double.post("owner", thread, { text });
+    await double.archive(thread);
+    return thread;
+  };
+  await double.post("owner", ids.general, { text: "before" });
+  await said("long before");
+  const store = memoryStore(() => true, [ids.general]);
+  const first = listenTo(wiring, ids.token, { store });
+  await first.is("up");
+  await first.stop();
+  await double.forget();
+  const threads: Record<string, string> = {};
+  for (const text of ["one", "two", "three", "four", "five"]) threads[text] = await said(text);
+  const second = listenTo(wiring, ids.token, { store });
+  await second.is("up");
+  expect(store.handedOn).toHaveLength(5);
+  expect(Object.fromEntries(store.handedOn.map(({ text, thread }) => [text, thread]))).toEqual(threads);
+});
+
+test("whoever is let out of the server, or of a channel, says so at once, and hears again when let in", async () => {
+  const { double, ids, one } = await listened();
+  await double.expel();
+  await one.is("degraded");
+  expect(one.healths.at(-1)?.detail).toContain(`Channel ${ids.general} cannot be read.`);
+  await double.expel(false);
+  await one.is("up");
+  await double.post("owner", ids.general, { text: "back" });
+  await one.heard("back");
+  await double.deny(ids.general, String(1n << 10n));
+  await one.is("degraded");
+});
+
+test("a wired channel that is deleted is missed at once", async () => {
+  const { double, ids, one } = await listened();
+  await double.dissolve(ids.general);
+  await one.is("degraded");
+  expect(one.healths.at(-1)?.detail).toContain("Unknown Channel");
+});
+
+test("the bot's roles are those that it has now", async () => {
+  const { double, ids, one } = await listened();
+  await double.promote(["77"]);
+  await double.post("owner", ids.general, { text: `<@&77> yes` });
+  await double.post("owner", ids.general, { text: `<@&${ids.role}> no` });
+  await one.heard("yes", `<@&${ids.role}> no`);
+  expect(one.store.handedOn.map((row) => row.isToUs)).toEqual([true, false]);
+});
+
+test("a press whose token is over is no refusal of the bot's own", async () => {
+  const { double, ids, one } = await listened();
+  const asked = await one.connector.send(
+    { kind: "text", key: "1", chat: ids.general, text: "Which?", choices: [{ id: "a", label: "A", style: "ok" }] },
+    AbortSignal.timeout(1_000),
+  );
+  await double.fault({ kind: "status", status: 401, code: 50027, times: 1, only: "/interactions/" });
+  await double.press("owner", ids.general, asked.kind === "sent" ? (asked.ids[0] ?? "") : "", "a");
+  await expect.poll(() => one.logs, soon).toEqual([expect.stringContaining("discord-acknowledge")]);
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("Which?", "", "after");
+  expect(one.healths.at(-1)?.state).toBe("up");
+});
+
+test("what is said where it is no business of ours holds nothing up, though Discord cannot tell where that is", async () => {
+  const { double, ids, one } = await listened();
+  const { world, gateway } = double.raw;
+  const thread = await double.thread(ids.general);
+  const [unwired, below] = [world.channelOf(ids.unwired), world.channelOf(thread)];
+  const asked = async () => (await double.asked()).filter(({ path }) => path.endsWith("/threads/active")).length;
+  const before = await asked();
+  gateway.emit("GUILD_CREATE", { id: ids.guild, channels: [unwired], threads: [below] });
+  // What was missed is fetched once more, and over before anything is said.
+  await expect.poll(asked, soon).toBeGreaterThan(before);
+  await double.post("owner", ids.general, { text: "before" });
+  await one.heard("before");
+  await double.fault({ kind: "status", status: 503, times: 1_000, only: `GET /api/v10/channels/${ids.unwired}` });
+  await double.post("stranger", ids.unwired, { text: "noise" });
+  await double.post("owner", thread, { text: "below" });
+  await double.post("owner", ids.general, { text: "after" });
+  await one.heard("before", "below", "after");
+  expect(one.store.handedOn.map((row) => [row.chat, row.thread])).toEqual([
+    [ids.general, undefined],
+    [ids.general, thread],
+    [ids.general, undefined],
+  ]);
+});

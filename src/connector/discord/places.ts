@@ -13,6 +13,31 @@ const threadTypes = new Set([10, 11, 12]);
 const isThread = (channel: RawChannel): boolean => threadTypes.has(channel.type ?? -1);
 export const isDirectChannel = (channel: RawChannel): boolean => channel.type === 1;
 
+/**
+ * What Discord tells by itself of the channels that there are, threads too, and of what is above each. One that it has told
+ * of need not be looked up, and while one is looked up whatever comes after waits.
+ */
+export function toldChannels({ guild }: Wiring) {
+  const told = new Map<string, RawChannel>();
+  // Of each no more than is asked for: a large server has thousands.
+  const learn = ({ id, type = 0, parent_id = null }: RawChannel) =>
+    void (id !== undefined && told.set(id, { id, type, parent_id }));
+  return {
+    find: (id: string) => told.get(id),
+    learn(name: string, data: unknown): void {
+      const { id, channels = [], threads = [] } = (data ?? {}) as Told;
+      if (name === "GUILD_CREATE" && id === guild) [...channels, ...threads].forEach(learn);
+      if (name === "CHANNEL_CREATE" || name === "THREAD_CREATE" || name === "THREAD_UPDATE") learn(data as RawChannel);
+    },
+  };
+}
+
+interface Told {
+  id?: string;
+  channels?: RawChannel[];
+  threads?: RawChannel[];
+}
+
 /** Finds out whether a channel is one where we listen: a wired one, a thread below one, or a direct chat. */
 export function placesOf(wiring: Wiring, channelOf: (id: string) => Promise<RawChannel | undefined>) {
   /** Channels that are not wired, with the wired one above them where there is one. */

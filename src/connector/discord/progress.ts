@@ -27,10 +27,12 @@ export function readProgress(text: string | undefined): Progress | undefined {
 /** Two channels' messages may reach us out of the order of their ids, by this much. */
 const skewMs = 30_000;
 
+/** The id after which anything may be missing. */
+export const missedAfter = ({ since }: Progress): bigint => snowflakeAt(timeOf(BigInt(since)) - skewMs);
+
 /** The id after which a place is fetched. What was heard already is known to the core, so rather too much than too little. */
 export function fetchAfter(progress: Progress, place: string): bigint {
-  const start = progress.start[place];
-  const since = snowflakeAt(timeOf(BigInt(progress.since)) - skewMs);
-  const least = BigInt(start ?? "0");
+  const since = missedAfter(progress);
+  const least = BigInt(progress.start[place] ?? "0");
   return least > since ? least : since;
 }

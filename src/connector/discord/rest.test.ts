@@ -195,3 +195,18 @@ test("files are fetched from Discord and the wired server alone, no larger than 
     "a redirect is not followed",
   ).rejects.toThrow(/could not be fetched/);
 });
+
+test("a question comes whatever its buttons are to be called", async () => {
+  const { double, ids, send } = await setUp();
+  const labels = ["Yes", `${"a".repeat(79)}😀 and so on`, "  ", "b".repeat(100), " 😀 "];
+  const choices = labels.map((label, at) => ({ id: `${at}`, label, style: "plain" as const }));
+  expect(await send("Which?", { choices })).toMatchObject({ kind: "sent" });
+  const [message] = await double.shown(ids.general);
+  expect(message?.components[0]?.components?.map(({ label }) => label)).toEqual([
+    "Yes",
+    "a".repeat(79),
+    "…",
+    "b".repeat(80),
+    "😀",
+  ]);
+});

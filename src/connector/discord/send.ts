@@ -9,6 +9,7 @@ export const maxFile = 10 * 1024 * 1024;
 const pictures: Record<Mark, string> = { heard: "👀", done: "✅", failed: "⚠️" };
 const styles: Record<Choice["style"], number> = { plain: 2, ok: 3, danger: 4 };
 const perRow = 5;
+const longestLabel = 80;
 
 /** One attempt. */
 export async function sendOnce(rest: Rest, out: Out, signal: AbortSignal): Promise<Sent> {
@@ -53,13 +54,22 @@ function rows(choices: readonly Choice[] = []) {
   const buttons = choices.map((choice) => ({
     type: 2,
     style: styles[choice.style],
-    label: choice.label.slice(0, 80),
+    label: labelOf(choice),
     custom_id: choice.id,
   }));
   return Array.from({ length: Math.ceil(buttons.length / perRow) }, (_, row) => ({
     type: 1,
     components: buttons.slice(row * perRow, (row + 1) * perRow),
   }));
+}
+
+/** Discord refuses the whole message for a button without a word on it, or with half a character. */
+function labelOf({ label }: Choice): string {
+  const cut = label
+    .trim()
+    .slice(0, longestLabel)
+    .replace(/\p{Surrogate}$/u, "");
+  return cut.trim() === "" ? "…" : cut.trim();
 }
 
 async function sendFile(rest: Rest, out: Out & { kind: "file" }, signal: AbortSignal): Promise<Sent> {

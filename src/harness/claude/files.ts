@@ -42,6 +42,7 @@ export function statusLineOf({ agent, fleet, beat }: Desk): string {
   const path = quote(beat.path);
   return `#!/bin/sh
 # Written by mosaic fleet at each launch; edits are lost.
+umask 077
 said=$(cat | tr '\\r\\n' '  ')
 pick() { printf '%s' "$said" | sed -n "s/.*$1.*/\\\\1/p"; }
 model=$(pick '"model":{[^}]*"id":"\\([^"]*\\)"')

@@ -7,10 +7,10 @@ import { withLock } from "../../lib/lock.ts";
 import { isLiving, signal } from "../../lib/proc.ts";
 import { until } from "../../lib/wait.ts";
 import type { Desk, Permission } from "../harness.ts";
+import { fateOf, type Called } from "./fate.ts";
 import { questionsOf } from "./permission-hook.ts";
 import { readConversation } from "./place.ts";
 import { readSession, type Session } from "./registry.ts";
-import type { Spooled } from "./spool.ts";
 
 /** How long after its dialog a question may be written, and how long before it. Seen: 20 ms, both. */
 const appearsMs = 1_000;
@@ -35,7 +35,7 @@ interface Written {
   hook: Process;
   /** A subagent's, for whom no dialog opens while the hook waits. */
   background: boolean;
-  event: Spooled["event"] & { cwd?: string };
+  event: Called & { cwd?: string };
 }
 
 interface Asked extends Written {
@@ -54,7 +54,7 @@ export async function permissions(desk: Desk): Promise<Permission[]> {
   const withinMs = Math.min(appearsMs, Math.max(0, (session?.statusUpdatedAt ?? 0) + appearsMs - Date.now()));
   const isKnown = () => {
     const now = sessionOf(desk);
-    return !isAsking(now) || dialogQuestion(desk, now) !== undefined ? true : undefined;
+    return !isAsking(now) || dialogQuestions(desk, now).length > 0 ? true : undefined;
   };
   const known = await until(isKnown, { withinMs });
   const open = openQuestions(desk).map(permissionOf);
@@ -93,13 +93,16 @@ export async function answerPermission(desk: Desk, permission: string, decision:
         const session = sessionOf(desk);
         const since = session?.statusUpdatedAt;
         // Where another dialog comes up behind this one it may go on waiting.
-        const isNext = isAsking(session) && dialogQuestion(desk, session) !== undefined;
+        const isNext = isAsking(session) && dialogQuestions(desk, session).length > 0;
         return since !== undefined && (since !== before || isNext) ? { since } : undefined;
       },
       { withinMs: takenMs },
     );
     // The terminal was first, by less than it takes to look.
     if (now !== undefined && now.since !== before && now.since < at) throw late();
+    // Among several at once that is all one sees: the dialog may have been put away before, and the next one is as old.
+    const isTaken = () => (fateOf(asked.event).isDecidedSince(at) ? true : undefined);
+    if (ended && now?.since === before && !(await until(isTaken, { withinMs: takenMs }))) throw late();
     if (ended && now !== undefined) return;
     throw new FleetError("unreachable", `${agent.name} was told, and its dialog is still open.`, { hint });
   });
@@ -164,18 +167,21 @@ function openQuestions(desk: Desk): Asked[] {
   sweepQuestions(desk);
   const session = sessionOf(desk);
   if (session === undefined) return [];
-  const dialog = isAsking(session) ? dialogQuestion(desk, session) : undefined;
-  return questionsOfSession(desk, session).filter((one) => isWaitingBehind(one) || one.id === dialog?.id);
+  const asked = isAsking(session) ? dialogQuestions(desk, session).map(({ id }) => id) : [];
+  return questionsOfSession(desk, session).filter((one) => isWaitingBehind(one) || asked.includes(one.id));
 }
 
 /**
- * The question that its open dialog asks. Hooks of questions that the terminal has answered may live on for some seconds:
- * theirs are older than the dialog, or than another question.
+ * The questions that its open dialog asks, one after the other: calls that run beside each other are asked about at once,
+ * and each can be answered. Hooks of questions that the terminal has answered may live on: theirs are older than the
+ * dialog, or, where the same one goes on to ask the next, the conversation says what became of the call.
  */
-function dialogQuestion(desk: Desk, session: Session): Asked | undefined {
-  const newest = questionsOfSession(desk, session).findLast(({ background }) => !background);
-  if (newest === undefined || newest.at < (session.statusUpdatedAt ?? 0) - aheadMs) return undefined;
-  return isLiving(newest.hook) && !existsSync(newest.answer) ? newest : undefined;
+function dialogQuestions(desk: Desk, session: Session): Asked[] {
+  const since = (session.statusUpdatedAt ?? 0) - aheadMs;
+  const waiting = questionsOfSession(desk, session).filter(
+    ({ background, at, hook, answer }) => !background && at >= since && isLiving(hook) && !existsSync(answer),
+  );
+  return waiting.length < 2 ? waiting : waiting.filter(({ event }) => !fateOf(event).isOver);
 }
 
 /** As long as its hook waits its Claude Code waits for that. */
@@ -223,6 +229,13 @@ function permissionOf({ id, at: since, event }: Asked): Permission & { id: strin
     const reason = "a plan to approve; it then leaves plan mode";
     return { id, what: `${tool} ${text("plan") ?? ""}`.trim(), cwd, reason, at };
   }
-  const on = text("command") ?? text("file_path") ?? text("notebook_path") ?? text("url") ?? JSON.stringify(input);
-  return { id, what: `${tool} ${on}`, cwd, reason: text("description"), at };
+  // Of a tool that we do not know, what is called a command or a path need not be all that matters.
+  const known = isOwn.test(tool) ? keys.map(text).find((one) => one !== undefined) : undefined;
+  const isOutside = input["dangerouslyDisableSandbox"] === true;
+  const reason = [...(isOutside ? ["outside its sandbox"] : []), text("description") ?? []].flat().join(": ");
+  return { id, what: `${tool} ${known ?? JSON.stringify(input)}`, cwd, reason: reason === "" ? undefined : reason, at };
 }
+
+/** Claude Code's own tools, and what says which command, file or page they are used on. */
+const isOwn = /^(Bash|Read|Edit|MultiEdit|Write|NotebookEdit|WebFetch|Glob|Grep)$/;
+const keys = ["command", "file_path", "notebook_path", "url"];

@@ -1,7 +1,8 @@
 import type { Decision } from "../../contract/command.ts";
 import type { Permission } from "../harness.ts";
 import type { Line } from "./channel.ts";
-import { look } from "./state.ts";
+import type { Thread } from "./session.ts";
+import { isWaiting, look, waitingBeside } from "./state.ts";
 
 /** What the app-server asks everybody who follows the conversation; the first answer counts. */
 const kinds: Readonly<Record<string, string>> = {
@@ -20,14 +21,16 @@ interface Asked {
   names?: string[];
 }
 
-/**
- * The approvals and questions that wait. Whoever joins the conversation is asked for them again; to leave without a word
- * is no answer.
- */
+/** The approvals and questions that wait, a subagent's too, oldest first. */
 export async function waitingApprovals(line: Line, threadId: string): Promise<Asked[]> {
-  const { thread } = await look(line, threadId);
-  const flags = thread.status.type === "active" ? thread.status.activeFlags : [];
-  if (!flags.includes("waitingOnApproval") && !flags.includes("waitingOnUserInput")) return [];
+  const [{ thread }, beside] = await Promise.all([look(line, threadId), waitingBeside(line, threadId)]);
+  const waiting = isWaiting(thread) ? [thread, ...beside] : beside;
+  const asked = await Promise.all(waiting.map((one) => askedIn(line, one)));
+  return asked.flat().toSorted((a, b) => a.permission.at - b.permission.at);
+}
+
+/** Whoever joins a conversation is asked again for what waits there; to leave without a word is no answer. */
+async function askedIn(line: Line, { id: threadId, updatedAt }: Pick<Thread, "id" | "updatedAt">): Promise<Asked[]> {
   const asked: Asked[] = [];
   const first = new Promise<void>((heard) => {
     // Never satisfied: the others come in the same breath as the first.
@@ -38,7 +41,7 @@ export async function waitingApprovals(line: Line, threadId: string): Promise<As
         return undefined;
       // It says of a question not since when it waits; nothing has happened in the conversation since.
       const found = isQuestion
-        ? questionsOf(params, thread.updatedAt * 1_000)
+        ? questionsOf(params, updatedAt * 1_000)
         : { permission: permissionOf(kind ?? "", params) };
       if (!asked.some((one) => one.request === request)) asked.push({ request, ...found });
       heard();
@@ -49,7 +52,7 @@ export async function waitingApprovals(line: Line, threadId: string): Promise<As
   await first;
   // Whatever is asked before the answer to one more question is all there is.
   await line.call("thread/read", { threadId });
-  return asked.toSorted((a, b) => a.permission.at - b.permission.at);
+  return asked;
 }
 
 /** Answers one of them; false where nobody waits for it any more. */

@@ -13,7 +13,7 @@ import { prepareLaunch } from "./launch.ts";
 import { noteReceipt, queueOf, receiptOf, whereIs } from "./receipts.ts";
 import { lacking } from "./schema.ts";
 import { readSession } from "./session.ts";
-import { limitEnd, look, stateOf, whyOf } from "./state.ts";
+import { isWaiting, limitEnd, look, refusedOnly, stateOf, waitingBeside, whyOf } from "./state.ts";
 import { traceOf } from "./trace.ts";
 import { readRollout } from "./transcript.ts";
 import { readUsage } from "./usage.ts";
@@ -46,13 +46,17 @@ export const codex: Harness = {
     const session = readSession(place.session);
     if (session?.pid === undefined) return { kind: "absent" };
     const { id, pid, version, file } = session;
-    const seenNow = await converse(place.inbox, withinMs, (line) => look(line, id)).catch(refusedOnly);
+    const seenNow = await converse(place.inbox, withinMs, async (line) => {
+      const [own, beside] = await Promise.all([look(line, id), waitingBeside(line, id)]);
+      return { ...own, beside };
+    }).catch(refusedOnly);
     if (seenNow === undefined) return { kind: "absent" };
     if (seenNow === "silent") return { kind: "silent", waitedMs: withinMs };
-    const { thread, turn } = seenNow;
+    const { thread, turn, beside } = seenNow;
+    const [asks] = isWaiting(thread) ? [] : beside;
     const since = turn?.completedAt ?? turn?.startedAt ?? thread.updatedAt;
-    const state = stateOf(thread, turn);
-    const why = whyOf(thread, turn);
+    const state = stateOf(asks ?? thread, turn);
+    const why = asks === undefined ? whyOf(thread, turn) : `a subagent asks: ${whyOf(asks, turn)}`;
     const usage = readUsage(file);
     const until = state === "limited" ? limitEnd(turn, usage) : undefined;
     return {
@@ -204,8 +208,3 @@ const beginQueue = (line: Line, threadId: string): Promise<unknown> =>
 
 const isOurs = (item: unknown, id: string): boolean =>
   typeof item === "object" && item !== null && "clientId" in item && item.clientId === id;
-
-/** A server that refuses to tell of the thread knows nothing of this agent's conversation (yet). */
-function refusedOnly(error: unknown): undefined {
-  if (!(error instanceof Refused)) throw error;
-}

@@ -34,7 +34,7 @@ function readOr(file: string): string {
 /** What the adapter says and reads, by the file of Codex's schema that must have it. */
 const usedWords: Readonly<Record<string, string>> = {
   ClientRequest:
-    "initialize thread/start thread/name/set thread/resume thread/read thread/turns/list thread/items/list thread/queue/list thread/queue/add thread/queue/start turn/start turn/steer turn/interrupt",
+    "initialize thread/start thread/name/set thread/resume thread/read thread/loaded/list thread/turns/list thread/items/list thread/queue/list thread/queue/add thread/queue/start turn/start turn/steer turn/interrupt",
   ServerNotification: "item/completed serverRequest/resolved",
   ServerRequest: "item/commandExecution/requestApproval item/fileChange/requestApproval item/tool/requestUserInput",
   CommandExecutionRequestApprovalParams: "threadId itemId approvalId startedAtMs command cwd reason",

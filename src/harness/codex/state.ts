@@ -1,5 +1,5 @@
 import type { AgentState } from "../../contract/state.ts";
-import type { Line } from "./channel.ts";
+import { Refused, type Line } from "./channel.ts";
 import type { Thread, Turn } from "./session.ts";
 import type { Usage } from "./usage.ts";
 
@@ -10,6 +10,23 @@ export async function look(line: Line, threadId: string): Promise<{ thread: Thre
     .catch(() => ({ data: [] }));
   const { thread } = await line.call<{ thread: Thread }>("thread/read", { threadId });
   return { thread, turn: (await newest).data[0] };
+}
+
+/** Whether somebody must answer before it goes on. */
+export const isWaiting = ({ status }: Pick<Thread, "status">): boolean =>
+  status.type === "active" && status.activeFlags.some((flag) => flag.startsWith("waitingOn"));
+
+/** The conversations beside its own that wait for somebody: its subagents', which its own says nothing of. */
+export async function waitingBeside(line: Line, threadId: string): Promise<Thread[]> {
+  const read = (id: string) => line.call<{ thread: Thread }>("thread/read", { threadId: id }).catch(refusedOnly);
+  const loaded = await line.call<{ data: string[] }>("thread/loaded/list", { limit: 100 }).catch(refusedOnly);
+  const others = await Promise.all((loaded?.data ?? []).filter((id) => id !== threadId).map(read));
+  return others.flatMap((other) => (other !== undefined && isWaiting(other.thread) ? [other.thread] : []));
+}
+
+/** A server that refuses to tell of a thread knows nothing of it (yet); every other error is one. */
+export function refusedOnly(error: unknown): undefined {
+  if (!(error instanceof Refused)) throw error;
 }
 
 /** What Codex's own status means. An idle Codex whose last turn was refused is not simply idle. */

@@ -56,6 +56,12 @@ export interface Asked {
   patterns: string[];
   /** What the tool adds: a command, a file, a diff. */
   metadata?: Record<string, unknown>;
+  tool?: Step;
+}
+
+/** The model's step that something is asked in. */
+interface Step {
+  messageID: string;
 }
 
 /** Questions that wait for an answer. */
@@ -68,4 +74,5 @@ export interface Question {
     /** More than one may be chosen. */
     multiple?: boolean;
   }[];
+  tool?: Step;
 }

@@ -1,5 +1,5 @@
 import type { Answer } from "../harness.ts";
-import type { Line } from "./channel.ts";
+import { Refused, type Line } from "./channel.ts";
 import type { Asked, Message, Question, Status } from "./session.ts";
 
 /** What OpenCode does, and what it waits for. The process is one agent's alone, so a subagent's question is the agent's too. */
@@ -28,16 +28,26 @@ export async function lookForOpen(line: Line): Promise<Open> {
     line.get<Asked[]>("/permission"),
     line.get<Question[]>("/question"),
   ]);
-  return {
-    statuses: Object.values(statuses),
-    permissions: openOnes(statuses, permissions),
-    questions: openOnes(statuses, questions),
+  const open = async <T extends Asked | Question>(asked: T[]): Promise<T[]> => {
+    const atWork = asked.filter(({ sessionID }) => statuses[sessionID] !== undefined);
+    const waits = await Promise.all(atWork.map((one) => isWaiting(line, one)));
+    return atWork.filter((_, at) => waits[at]);
   };
+  const [openPermissions, openQuestions] = await Promise.all([open(permissions), open(questions)]);
+  return { statuses: Object.values(statuses), permissions: openPermissions, questions: openQuestions };
 }
 
-/** An aborted turn's question stays in the list (seen); nobody waits for its answer. */
-const openOnes = <T extends { sessionID: string }>(statuses: Record<string, Status>, asked: T[]): T[] =>
-  asked.filter(({ sessionID }) => statuses[sessionID] !== undefined);
+/** An aborted turn's question stays in the list (seen), through the turns after it too; nobody waits for its answer. */
+async function isWaiting(line: Line, { sessionID, tool }: Asked | Question): Promise<boolean> {
+  if (tool === undefined) return true;
+  try {
+    const { info } = await line.get<Message>(`/session/${sessionID}/message/${tool.messageID}`);
+    return info.time.completed === undefined;
+  } catch (error) {
+    if (error instanceof Refused) return true;
+    throw error;
+  }
+}
 
 /** Answers with no whatever it waits for; an abort alone would leave the question open. */
 export async function refusePending(line: Line): Promise<void> {

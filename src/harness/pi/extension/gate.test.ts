@@ -76,6 +76,8 @@ test("a question has the whole call", () => {
   expect(words("bash", { command: "touch a\ntouch b", timeout: 5 })).toBe("bash touch a\ntouch b");
   expect(words("write", { path: "/x", content: "long" })).toBe("write /x");
   expect(words("mcp__x", { a: 1 })).toBe('mcp__x {"a":1}');
+  // Of a tool that we do not know, what is called a command need not be all that matters.
+  expect(words("deploy", { command: "ls", host: "prod" })).toBe('deploy {"command":"ls","host":"prod"}');
 });
 
 test("a link inside the folder leads nowhere else, whether or not its end exists", () => {

@@ -31,7 +31,9 @@ export function beyond(floor: "read" | "edit" | "full", workdir: string, call: C
 
 /** What a call is about, whole: what is not shown cannot be judged. */
 export function wordsOf({ tool, input }: Call): string {
-  const on = [input["command"], input["path"]].find((one) => typeof one === "string");
+  const key = tool === "bash" ? "command" : "path";
+  const isKnown = tool === "bash" || looking.has(tool) || changing.has(tool);
+  const on = isKnown && typeof input[key] === "string" ? input[key] : undefined;
   return `${tool} ${on ?? JSON.stringify(input)}`;
 }
 
