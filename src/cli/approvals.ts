@@ -1,6 +1,7 @@
 import type { Approval, Decision } from "../contract/command.ts";
-import { openApprovals } from "../fleet/approvals.ts";
+import { openApprovals, questionNamed } from "../fleet/approvals.ts";
 import { observe } from "../fleet/observe.ts";
+import { FleetError } from "../lib/errors.ts";
 import { age, painter, table, tame } from "../lib/text.ts";
 import type { Context } from "./context.ts";
 import { printJson } from "./print-json.ts";
@@ -51,11 +52,22 @@ const whatOf = ({ what, questions }: Approval): string =>
 
 /** `approvals allow`, `approvals deny`, `approvals answer`. */
 export async function decide(context: Context, decision: Decision, id: string): Promise<number> {
-  const outcome = await context.control.run({ by: context.by, do: "answer", id, decision });
+  // An agent's name means whatever it asks by now: who is there to read it reads it before it is allowed.
+  const one = decision === "allow" && context.interactive && !id.includes("/") ? await agreedTo(context, id) : id;
+  const outcome = await context.control.run({ by: context.by, do: "answer", id: one, decision });
   if (outcome.did === "answer") {
     const { agent, what } = outcome.approval;
     const said = typeof decision === "object" ? "was answered" : decision === "allow" ? "may" : "may not";
     context.err(`${agent} ${said}: ${tame(what).replaceAll(/\s+/g, " ")}\n`);
   }
   return 0;
+}
+
+/** The id of the one question that was shown and agreed to. */
+async function agreedTo({ world }: Context, name: string): Promise<string> {
+  const { roster, agents } = await observe(world);
+  const { agent, id, what } = questionNamed(await openApprovals(world, roster.fleet, agents), name, { whole: false });
+  const { agreed } = await import("./questions.ts");
+  if (await agreed(`${agent} asks: ${tame(what)}\nAllow that?`)) return `${agent}/${id}`;
+  throw new FleetError("cancelled", "Nothing was answered.", { hint: `mosaic fleet approvals deny ${agent}/${id}` });
 }

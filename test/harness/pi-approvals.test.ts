@@ -8,6 +8,7 @@ import { pi } from "../../src/harness/pi/pi.ts";
 import { writePiHome } from "../model/pi-home.ts";
 import { startScriptedModel, type ScriptedModel } from "../model/server.ts";
 import { makeRig, rosterOf } from "../rig.ts";
+import { typedIn } from "../typed.ts";
 import { sign } from "./claude-rig.ts";
 import { deskOf, terminal } from "./desk.ts";
 
@@ -76,6 +77,15 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version's permissio
       expect((await rig.fleet("approvals", decision, `mos/${id}`)).code).toBe(3);
       await expect(pi.answer?.(desk, id, decision)).rejects.toThrow("does not wait for that permission any more");
     }
+    // At a terminal a name alone is shown what it means by now, and nothing happens without a yes.
+    await asks("read");
+    const typed = await typedIn(rig, "fleet approvals allow mos");
+    await typed.sees("mos asks: bash touch read");
+    expect(did("read")).toBe(false);
+    await typed.press("y");
+    expect(await typed.code()).toBe("exit=0");
+    await isIdle();
+    expect(did("read")).toBe(true);
     // Two at once: one of them is told that it was late, and what is done is what the other said.
     await asks("both");
     const both = await Promise.all(["allow", "deny"].map((decision) => rig.fleet("approvals", decision, "mos")));
