@@ -69,7 +69,7 @@ const failures: [string, (set: Account) => Promise<unknown>, RegExp][] = [
       await set.double.down();
       return probe(set);
     },
-    /cannot be reached.*Try again/,
+    /Discord at http:\/\/127\S+ cannot be reached.*Try again/,
   ],
 ];
 test.for(failures)("%s: a sentence that says what to do", async ([what, act, says]) => {

@@ -39,6 +39,8 @@ const remedies: Record<number, string> = {
 /** Speaks to the API at that address. The token goes into one header and nowhere else. */
 export function restOf(base: string, token: string): Rest {
   const root = `${base.replace(/\/+$/, "")}/v10`;
+  // Where it is not Discord's own the address is what may be wrong.
+  const whom = base === discordApi ? "Discord" : `Discord at ${base}`;
   /** No text of ours holds the token, not even where a server quotes it. */
   const clean = (text: string) => (token === "" ? text : text.replaceAll(token, "[token]"));
 
@@ -61,9 +63,9 @@ export function restOf(base: string, token: string): Rest {
       });
       text = new TextDecoder().decode(await readAtMost(response, mostBytes));
     } catch (error) {
-      return lost(error, signal);
+      return lost(error, signal, whom);
     }
-    return sortAnswer(response, text, clean);
+    return sortAnswer(response, text, { clean, whom });
   };
 }
 
@@ -79,7 +81,11 @@ export async function readAtMost(response: Response, bytes: number): Promise<Uin
   return Buffer.concat(parts);
 }
 
-function sortAnswer(response: Response, text: string, clean: (text: string) => string): Answer {
+function sortAnswer(
+  response: Response,
+  text: string,
+  { clean, whom }: { clean: (text: string) => string; whom: string },
+): Answer {
   const { status } = response;
   const body = parse(text);
   if (status === 429) {
@@ -102,7 +108,7 @@ function sortAnswer(response: Response, text: string, clean: (text: string) => s
   const { code } = refusal;
   if (typeof code !== "number") {
     // A proxy, a block, a page to log in at: it says nothing of the message.
-    return { kind: "later", why: `Something between here and Discord answered (${status}).` };
+    return { kind: "later", why: `Something between here and ${whom} answered (${status}).` };
   }
   const words = [
     typeof refusal.message === "string" ? refusal.message : `it answered ${status}`,
@@ -174,9 +180,9 @@ const unsent = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-function lost(error: unknown, signal: AbortSignal): Answer {
-  if (signal.aborted) return { kind: "unknown", why: "Discord did not answer in time." };
+function lost(error: unknown, signal: AbortSignal, whom: string): Answer {
+  if (signal.aborted) return { kind: "unknown", why: `${whom} did not answer in time.` };
   const code = systemCode(error instanceof Error ? error.cause : undefined) ?? "";
-  if (unsent.has(code)) return { kind: "later", why: `Discord cannot be reached (${code}).` };
-  return { kind: "unknown", why: `The connection to Discord broke${code === "" ? "" : ` (${code})`}.` };
+  if (unsent.has(code)) return { kind: "later", why: `${whom} cannot be reached (${code}).` };
+  return { kind: "unknown", why: `The connection to ${whom} broke${code === "" ? "" : ` (${code})`}.` };
 }
