@@ -64,7 +64,7 @@ function askAgain({ ledger, outbox, now }: Parts, prompt: Prompt, approval: Appr
   const { account, chat, token } = prompt;
   const of = keyOf(prompt);
   ledger.database.atOnce(() => {
-    openPrompts(ledger).move(token, "open");
+    openPrompts(ledger).move(token, "open", now());
     outbox.say(account, { chat }, `${of} again ${now()}`, { kind: "edit", of, ...offerOf(prompt, approval) }, now());
   });
 }
@@ -123,7 +123,7 @@ function close({ ledger, outbox, now }: Parts, prompt: Prompt, state: Prompt["st
   const of = keyOf(prompt);
   const text = `${askedText(prompt)}\n${word}`;
   ledger.database.atOnce(() => {
-    openPrompts(ledger).move(token, state);
+    openPrompts(ledger).move(token, state, now());
     outbox.say(account, { chat }, `${of} over ${now()}`, { kind: "edit", of, text, choices: [] }, now());
   });
 }

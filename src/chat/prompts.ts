@@ -32,7 +32,7 @@ export interface Prompts {
   find(account: string, given: string): Prompt | undefined;
   /** Every prompt of the same question. */
   siblings(prompt: Prompt): Prompt[];
-  move(token: string, state: Prompt["state"]): void;
+  move(token: string, state: Prompt["state"], now: number): void;
 }
 
 export function openPrompts({ database }: Pick<Ledger, "database">): Prompts {
@@ -48,14 +48,19 @@ export function openPrompts({ database }: Pick<Ledger, "database">): Prompts {
       "SELECT * FROM prompts WHERE account = ? AND (token = ? OR code = ?) ORDER BY state = 'open' DESC, created_at DESC LIMIT 1",
     ),
     siblings: db.prepare("SELECT * FROM prompts WHERE agent = ? AND permission = ? AND what = ?"),
-    move: db.prepare("UPDATE prompts SET state = ? WHERE token = ?"),
+    move: db.prepare("UPDATE prompts SET state = ?, changed_at = ? WHERE token = ?"),
+    forget: db.prepare("DELETE FROM prompts WHERE token = ?"),
   };
   return {
     put: (approval, { account, chat }, now) =>
       atOnce(() => {
         const { agent, id, what } = approval;
         const same = sql.same.get(agent, id ?? "", what, account, chat);
-        if (same !== undefined) return { ...promptOf(same), fresh: false };
+        // Providers may repeat an id: what began to wait only after the one before was over is another question.
+        const isOver =
+          same !== undefined && same["state"] !== "open" && Date.parse(approval.at) > Number(same["changed_at"]);
+        if (same !== undefined && !isOver) return { ...promptOf(same), fresh: false };
+        if (same !== undefined) sql.forget.run(String(same["token"]));
         const token = randomBytes(16).toString("base64url");
         const code = Array.from({ length: 5 }, () => letters[randomInt(letters.length)]).join("");
         const row = sql.put.get(token, code, agent, id ?? "", what, account, chat, now, now + validMs);
@@ -67,7 +72,7 @@ export function openPrompts({ database }: Pick<Ledger, "database">): Prompts {
       return row === undefined ? undefined : promptOf(row);
     },
     siblings: ({ agent, permission, what }) => sql.siblings.all(agent, permission, what).map(promptOf),
-    move: (token, state) => void atOnceOrWithin(database, () => sql.move.run(state, token)),
+    move: (token, state, now) => void atOnceOrWithin(database, () => sql.move.run(state, now, token)),
   };
 }
 

@@ -11,19 +11,34 @@ const look = { timeout: 5_000 };
 
 test("a question that could not be seen for a moment is there again, with its choices, and good for one answer", async () => {
   const rig = await ready(setUp());
-  rig.approvals.push(question("1", "make"));
+  const waiting = question("1", "make");
+  rig.approvals.push(waiting);
   await expect.poll(() => rig.village.read(), look).toHaveLength(1);
   const asked = rig.village.sent.find((out) => out.kind === "text");
   const allow = asked?.kind === "text" ? (asked.choices?.[0]?.id ?? "") : "";
   rig.approvals.splice(0);
   rig.chat.reread();
   await expect.poll(() => rig.village.read()[0], look).toContain("Answered elsewhere, or asked no longer.");
-  rig.approvals.push(question("1", "make"));
+  rig.approvals.push(waiting);
   rig.chat.reread();
   await expect.poll(() => rig.village.read()[0], look).toContain("In words: /approve");
   expect(rig.village.sent.at(-1)).toMatchObject({ kind: "edit", choices: [{ id: allow }, {}] });
   rig.village.say("", { kind: "press", id: `id ${asked?.key}`, choice: allow, revision: "1" });
   await expect.poll(() => rig.commands).toMatchObject([{ do: "answer", id: "co/1", decision: "allow" }]);
+});
+
+test("another question of the same name is put too: what is decided once is not decided for ever", async () => {
+  const rig = await ready(setUp());
+  for (const times of [1, 2]) {
+    rig.approvals.push(question("call_0", "make"));
+    rig.chat.reread();
+    await expect.poll(() => rig.village.read(), look).toHaveLength(times);
+    const asked = rig.village.sent.findLast((out) => out.kind === "text");
+    const choice = asked?.kind === "text" ? (asked.choices?.[0]?.id ?? "") : "";
+    rig.village.say("", { kind: "press", id: `id ${asked?.key}`, choice, revision: `${times}` });
+    await expect.poll(() => rig.commands, look).toHaveLength(times);
+    await expect.poll(() => rig.village.read()[times - 1], look).toContain("Allowed by owner");
+  }
 });
 
 test("a question with answers to choose from has a button for each, and is answered by it or in words, by an owner", async () => {

@@ -88,4 +88,6 @@ export const migrations = [
   CREATE INDEX outbox_lanes ON outbox (account, lane, seq) WHERE state IN ('new', 'sending');
   CREATE INDEX heard_waiting ON heard (account, chat, ord, seq) WHERE state IN ('new', 'begun');
   CREATE INDEX audit_counts ON audit (account, decision, at);`,
+  // A question that was over before another of the same name began to wait is not that one.
+  `ALTER TABLE prompts ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;`,
 ];
