@@ -18,14 +18,14 @@ test("a person may type how a question begins; a button means its own question, 
   expect(() => questionNamed(open, "co/1", { whole: true })).toThrow(/No open question/);
   expect(questionNamed(open, "co/12", { whole: true })).toMatchObject({ agent: "co", id: "12" });
   expect(questionNamed(open, "mos", { whole: false })).toMatchObject({ id: "7" });
-  expect(() => questionNamed(open, "", { whole: false })).toThrow(/Nothing that an agent waits for/);
+  expect(() => questionNamed(open, "", { whole: false })).toThrow(/No open question/);
   expect(() => questionNamed(open, "tester", { whole: false })).toThrow(/its own terminal only/);
 });
 
 test("the name of an agent that waits for nothing is not how another agent's question begins", () => {
   const open = [asked("coder-two", "12")];
   for (const typed of ["coder", "coder/", "c"])
-    expect(() => questionNamed(open, typed, { whole: false })).toThrow(/Nothing that an agent waits for/);
+    expect(() => questionNamed(open, typed, { whole: false })).toThrow(/No open question/);
   expect(questionNamed(open, "coder-two/", { whole: false })).toMatchObject({ id: "12" });
 });
 
