@@ -1,5 +1,5 @@
 import type { Mark } from "../connector/connector.ts";
-import type { Heard } from "./ledger.ts";
+import { atOnceOrWithin, type Heard } from "./ledger.ts";
 import type { Parts } from "./parts.ts";
 
 /** What is said about one thing that was heard: where it was said, in answer to it, and marked on it, as far as there is a message of it. Every key is said once. */
@@ -30,4 +30,36 @@ export function repliesTo({ outbox, now }: Pick<Parts, "outbox" | "now">, row: H
     typing: (step) =>
       void outbox.say(account, to, `typing ${account} ${chat} ${id} ${step}`, { kind: "typing" }, now()),
   };
+}
+
+/** At once, whatever the agent does: who wrote sees that it was heard. */
+export function acknowledge(parts: Parts, row: Heard): void {
+  if (row.kind !== "message" && row.kind !== "word") return;
+  const replies = repliesTo(parts, row);
+  atOnceOrWithin(parts.ledger.database, () => {
+    replies.mark("heard");
+    replies.typing(0);
+  });
+}
+
+/** The last word about it. */
+export function close(parts: Parts, row: Heard, text: string): void {
+  parts.ledger.database.atOnce(() => {
+    reply(parts, row, text);
+    repliesTo(parts, row).mark("done");
+    parts.ledger.mark(row.seq, "done");
+  });
+}
+
+export function reply(parts: Parts, row: Heard, text: string): void {
+  const replies = repliesTo(parts, row);
+  replies.say(replies.key("reply"), text);
+}
+
+/** What was decided about it, for whoever asks later. */
+export function audit({ ledger, now }: Parts, row: Heard, decision: string, note: string): void {
+  const { account, chat, speaker, id, kind, seq } = row;
+  // What one message was changed into is a decision of its own.
+  const message = kind === "message" || kind === "word" ? id : `${id} ${seq}`;
+  ledger.audit({ at: now(), account, chat, speaker, message, decision, note });
 }

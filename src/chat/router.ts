@@ -1,18 +1,14 @@
-import { createHash } from "node:crypto";
-
 import { systemCode } from "../lib/errors.ts";
 import { pause } from "../lib/wait.ts";
-import { accept } from "../mail/accept.ts";
 import { standingOf } from "./access.ts";
 import { approvalsText, decide } from "./approvals.ts";
 import { askerOf, carryOut } from "./commands.ts";
-import { keepFiles } from "./files.ts";
-import { endProgress } from "./follow.ts";
+import { handOn, withdrawn } from "./hand-on.ts";
 import type { AccountIntake } from "./intake.ts";
-import { atOnceOrWithin, type Heard } from "./ledger.ts";
+import type { Heard } from "./ledger.ts";
 import { isFleetOrder, isLook, parseOrder, type Order } from "./orders.ts";
 import type { Account, Parts } from "./parts.ts";
-import { repliesTo } from "./replies.ts";
+import { acknowledge, audit, close, reply } from "./replies.ts";
 import { errorText, spanText } from "./words.ts";
 
 /** Older than this, what was not said to us in so many words is not acted upon by itself. */
@@ -108,7 +104,10 @@ async function route(parts: Parts, account: Account, heard: Heard): Promise<void
     return ledger.mark(heard.seq, "done");
   }
   const row = { ...heard, standing };
-  if (row.kind === "delete") return takeBack(parts, row);
+  if (row.kind === "delete") {
+    withdrawn(parts, row);
+    return ledger.mark(row.seq, "done");
+  }
   if (row.kind === "press") return decide(parts, row, row.choice ?? "");
   const order = parseOrder(row.text);
   if (row.state === "begun") {
@@ -174,74 +173,6 @@ async function obey(parts: Parts, account: Account, row: Heard, order: Order): P
   return close(parts, row, said);
 }
 
-/** Makes a message of it: durable there, before anything here says that it is passed on. */
-async function handOn(parts: Parts, account: Account, row: Heard, to: string, text: string): Promise<void> {
-  const { ledger, mail, now } = parts;
-  acknowledge(parts, row);
-  const before = row.kind === "edit" ? withdrawn(parts, row) : undefined;
-  const key = `chat ${row.account} ${row.chat} ${row.id}${row.kind === "edit" ? ` ${row.seq}` : ""}`;
-  const id = idOf(key);
-  // Made before a kill: the same message, whatever could be fetched or taken back then.
-  if (mail.history(id).length === 0) {
-    const files = await keepFiles(parts, account.connector, row);
-    const isLate = row.isLate && row.kind === "message" && to === account.agent;
-    const body = `${before === "read" ? correction : ""}${isLate ? lateness : ""}${text}${files}`;
-    if (`${text}${files}`.trim() === "")
-      return row.kind === "edit" ? ledger.mark(row.seq, "done") : close(parts, row, wordless);
-    accept(
-      mail,
-      {
-        id,
-        key,
-        to,
-        from: { kind: row.standing === "owner" ? "owner" : "chat", name: nameOf(row) },
-        mode: "next",
-        body,
-        answerWithinMs: account.answerWithinMs,
-      },
-      now(),
-    );
-  }
-  ledger.database.atOnce(() => {
-    ledger.mark(row.seq, "passed", { letter: id });
-    audit(parts, row, "handed on", `${to} ${id}`);
-  });
-}
-
-const wordless = "There are no words and no files in that, so nothing was handed on.";
-const correction = "A correction of my last message:\n";
-const lateness = "(This came late: it was said before what you were handed last from there.)\n";
-
-/** The id of the message that something becomes: the same at every try. */
-const idOf = (key: string): string =>
-  createHash("sha256")
-    .update(key)
-    .digest("hex")
-    .replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, "$1-$2-4$3-8$4-$5");
-
-/** What was said under that id before and is not read yet is taken back. Undefined where nothing was handed on. */
-function withdrawn(parts: Parts, row: Heard): "read" | "taken back" | undefined {
-  const { ledger, mail, now } = parts;
-  const first = ledger.before(row.account, row.chat, row.id, row.seq);
-  if (first?.state === "new" || first?.state === "stale") ledger.mark(first.seq, "done");
-  const letter = first?.letter === undefined ? undefined : mail.find(first.letter);
-  if (first === undefined || letter === undefined) return undefined;
-  const isUnread = letter.closed
-    ? letter.deliveredAt === undefined && (letter.state === "failed" || letter.state === "expired")
-    : mail.takeBack(letter.id, now());
-  if (!isUnread) return "read";
-  ledger.database.atOnce(() => {
-    endProgress(parts, first, "Taken back.");
-    ledger.mark(first.seq, "done");
-  });
-  return "taken back";
-}
-
-function takeBack(parts: Parts, row: Heard): void {
-  withdrawn(parts, row);
-  parts.ledger.mark(row.seq, "done");
-}
-
 function putAside(parts: Parts, row: Heard): void {
   const { ledger } = parts;
   const first = ledger.stale(row.account, row.chat).length === 0;
@@ -254,42 +185,3 @@ function putAside(parts: Parts, row: Heard): void {
       "This was written while mosaic was away, and nothing was done about it. /catchup hands on all of that, /drop forgets it.",
     );
 }
-
-/** At once, whatever the agent does: who wrote sees that it was heard. */
-function acknowledge(parts: Parts, row: Heard): void {
-  if (row.kind !== "message" && row.kind !== "word") return;
-  const replies = repliesTo(parts, row);
-  atOnceOrWithin(parts.ledger.database, () => {
-    replies.mark("heard");
-    replies.typing(0);
-  });
-}
-
-function close(parts: Parts, row: Heard, text: string): void {
-  parts.ledger.database.atOnce(() => {
-    reply(parts, row, text);
-    repliesTo(parts, row).mark("done");
-    parts.ledger.mark(row.seq, "done");
-  });
-}
-
-function reply(parts: Parts, row: Heard, text: string): void {
-  const replies = repliesTo(parts, row);
-  replies.say(replies.key("reply"), text);
-}
-
-function audit({ ledger, now }: Parts, row: Heard, decision: string, note: string): void {
-  const { account, chat, speaker, id, kind, seq } = row;
-  // What one message was changed into is a decision of its own.
-  const message = kind === "message" || kind === "word" ? id : `${id} ${seq}`;
-  ledger.audit({ at: now(), account, chat, speaker, message, decision, note });
-}
-
-/** A name is whatever somebody wants to be called: nothing of it may look like words of ours. */
-const nameOf = ({ speakerName, account }: Heard): string =>
-  `${
-    speakerName
-      .replaceAll(/[^\p{L}\p{N} _.-]/gu, "")
-      .trim()
-      .slice(0, 40) || "somebody"
-  } on ${account}`;

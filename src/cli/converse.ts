@@ -25,10 +25,10 @@ export async function converse(
   const signal = AbortSignal.any([context.signal, end.signal]);
   const prompt = createInterface({ input: context.stdin, output: process.stdout, prompt: "> " });
   context.err("Whatever you write goes to the orchestrator; /help lists commands, Ctrl-D leaves. Agents work on.\n");
-  const pasted = hearPastes(context, () => isOpen && prompt.prompt());
   // What was typed last may still be on its way when the line is closed.
   let isOpen = true;
   prompt.once("close", () => (isOpen = false));
+  const pasted = hearPastes(context, () => isOpen && prompt.prompt());
   /** Prints above what is just being typed, which may be several rows high. */
   const show = (text: string) => {
     if (isOpen) moveCursor(process.stdout, 0, -prompt.getCursorPos().rows);
