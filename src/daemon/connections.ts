@@ -5,7 +5,7 @@ import { connectorOf } from "../connector/index.ts";
 import type { Finding } from "../contract/command.ts";
 import type { Connections, Health, Pairing, Wiring } from "../contract/connector.ts";
 import { connectorToken, hasConnectorToken } from "../fleet/credentials.ts";
-import { addAccount, keepToken, letIn, removeAccount, wiringNamed } from "../fleet/wire.ts";
+import { addAccount, keepToken, letIn, refuseTaken, removeAccount, wiringNamed } from "../fleet/wire.ts";
 import type { World } from "../fleet/world.ts";
 import { FleetError } from "../lib/errors.ts";
 import { readRoster } from "../roster/cache.ts";
@@ -60,11 +60,7 @@ export function connectionsOf(
         hint: "mosaic fleet ps",
       });
     }
-    if (connectors.some((one) => one.account === wiring.account)) {
-      throw new FleetError("conflict", `There is an account ${wiring.account} already.`, {
-        hint: `mosaic fleet connect remove ${wiring.account}`,
-      });
-    }
+    refuseTaken(world, connectors, wiring.account);
   }
 
   /** Of what is not kept yet nothing can be tested by its name: what is wrong is mended, and the same is typed again. */

@@ -67,14 +67,18 @@ export function keepToken(world: World, account: string, token: string): void {
   writeAtomic(connectorTokenPath(world.home, account), `${token}\n`, { mode: 0o600 });
 }
 
+/** A name is one account's; what is wired already is changed where it stands, and that is taken up at once. */
+export function refuseTaken({ home }: World, connectors: readonly Wiring[], account: string): void {
+  if (!connectors.some((one) => one.account === account)) return;
+  throw new FleetError("conflict", `There is an account ${account} already.`, {
+    hint: `change it under connectors in ${home.roster}, or: mosaic fleet connect remove ${account}`,
+  });
+}
+
 /** Adds an account. The token is kept first: an account without one would be an alarm. */
 export async function addAccount(world: World, wiring: Wiring, token: string): Promise<void> {
   await edit(world, (text, connectors) => {
-    if (connectors.some((one) => one.account === wiring.account)) {
-      throw new FleetError("conflict", `There is an account ${wiring.account} already.`, {
-        hint: `mosaic fleet connect remove ${wiring.account}`,
-      });
-    }
+    refuseTaken(world, connectors, wiring.account);
     const changed = addEntry(text, "connectors", wiring.account, entryOf(wiring));
     // A token is kept only for an account that there can be.
     parseRoster(changed, world.home.roster, world.home.user);
