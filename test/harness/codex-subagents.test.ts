@@ -60,6 +60,13 @@ describe.skipIf(codexBin === "")("Codex's subagents, for real", () => {
       await expect(codex.answer?.(desk, one?.id ?? "", decision)).rejects.toMatchObject(late);
     }
 
+    // An interruption is of all that it does: nobody asks on.
+    await rig.fleet("send", "mos", `MAIN ${subagent("never")} [[say over]]`);
+    await asks("never");
+    expect((await rig.fleet("interrupt", "mos")).err).toContain("the turn was ended");
+    await isIdle(rig);
+    expect([await open(), did("never")]).toEqual([[], false]);
+
     // Two at once, in the middle of the agent's turn: each is answered by itself, here or there.
     await rig.fleet("send", "mos", `MAIN ${subagent("one")} ${subagent("two")} [[hang]]`);
     await asks("one", "two");

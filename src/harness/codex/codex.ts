@@ -13,7 +13,7 @@ import { prepareLaunch } from "./launch.ts";
 import { noteReceipt, queueOf, receiptOf, whereIs } from "./receipts.ts";
 import { lacking } from "./schema.ts";
 import { readSession } from "./session.ts";
-import { isWaiting, limitEnd, look, refusedOnly, stateOf, waitingBeside, whyOf } from "./state.ts";
+import { besides, isWaiting, limitEnd, look, refusedOnly, stateOf, waitingBeside, whyOf } from "./state.ts";
 import { traceOf } from "./trace.ts";
 import { readRollout } from "./transcript.ts";
 import { readUsage } from "./usage.ts";
@@ -125,10 +125,11 @@ export const codex: Harness = {
 
   async interrupt(desk) {
     return atServer(desk, 3_000, async (line, threadId) => {
-      const { turn } = await look(line, threadId);
-      if (turn?.status !== "inProgress") return "there was nothing to interrupt";
-      await line.call("turn/interrupt", { threadId, turnId: turn.id });
-      return "the turn was ended";
+      // Its subagents go on without it, and would ask on.
+      const ended = [await endTurn(line, threadId)];
+      for (const { id, status } of await besides(line, threadId))
+        if (status.type === "active") ended.push(await endTurn(line, id));
+      return ended.includes(true) ? "the turn was ended" : "there was nothing to interrupt";
     });
   },
 
@@ -172,6 +173,14 @@ export const codex: Harness = {
     return readRollout(file, lines);
   },
 };
+
+/** Whether there was a running turn to end. */
+async function endTurn(line: Line, threadId: string): Promise<boolean> {
+  const { turn } = await look(line, threadId);
+  if (turn?.status !== "inProgress") return false;
+  await line.call("turn/interrupt", { threadId, turnId: turn.id });
+  return true;
+}
 
 /** One at a time: all who wait for an answer's effect are told that one counted, and not whose. */
 async function settle(desk: Desk, permission: string, decision: Decision): Promise<void> {

@@ -16,13 +16,17 @@ export async function look(line: Line, threadId: string): Promise<{ thread: Thre
 export const isWaiting = ({ status }: Pick<Thread, "status">): boolean =>
   status.type === "active" && status.activeFlags.some((flag) => flag.startsWith("waitingOn"));
 
-/** The conversations beside its own that wait for somebody: its subagents', which its own says nothing of. */
-export async function waitingBeside(line: Line, threadId: string): Promise<Thread[]> {
+/** The conversations beside its own: its subagents', which its own says nothing of. */
+export async function besides(line: Line, threadId: string): Promise<Thread[]> {
   const read = (id: string) => line.call<{ thread: Thread }>("thread/read", { threadId: id }).catch(refusedOnly);
   const loaded = await line.call<{ data: string[] }>("thread/loaded/list", { limit: 100 }).catch(refusedOnly);
   const others = await Promise.all((loaded?.data ?? []).filter((id) => id !== threadId).map(read));
-  return others.flatMap((other) => (other !== undefined && isWaiting(other.thread) ? [other.thread] : []));
+  return others.flatMap((other) => (other === undefined ? [] : [other.thread]));
 }
+
+/** Those of them that wait for somebody. */
+export const waitingBeside = async (line: Line, threadId: string): Promise<Thread[]> =>
+  (await besides(line, threadId)).filter(isWaiting);
 
 /** A server that refuses to tell of a thread knows nothing of it (yet); every other error is one. */
 export function refusedOnly(error: unknown): undefined {
