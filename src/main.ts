@@ -155,6 +155,7 @@ function makeContext(): Context {
     world,
     control: inProcess(world, {
       ensureDaemon: async (kind) => (await import("./daemon/ensure.ts")).ensureDaemon(world, kind),
+      tellDecided: async (...what) => (await import("./daemon/tell-decided.ts")).tellDecided(world, ...what),
     }),
     by,
     out: (text) => void process.stdout.write(text),

@@ -2,7 +2,7 @@ import type { Choice } from "../connector/connector.ts";
 import type { Approval, Decision } from "../contract/command.ts";
 import { visible } from "../lib/text.ts";
 import { askerOf } from "./commands.ts";
-import type { Heard } from "./ledger.ts";
+import { atOnceOrWithin, type Heard } from "./ledger.ts";
 import { ownersChat } from "./owner.ts";
 import type { Parts } from "./parts.ts";
 import { openPrompts, type Prompt } from "./prompts.ts";
@@ -118,11 +118,16 @@ export async function approvalsText({ fleet, ledger }: Parts, { account, chat }:
 }
 
 /** Takes the choices away and says why, in one transaction with what has become of the question. */
-function close({ ledger, outbox, now }: Parts, prompt: Prompt, state: Prompt["state"], word: string): void {
+function close(
+  { ledger, outbox, now }: Pick<Parts, "ledger" | "outbox" | "now">,
+  prompt: Prompt,
+  state: Prompt["state"],
+  word: string,
+): void {
   const { account, chat, token } = prompt;
   const of = keyOf(prompt);
   const text = `${askedText(prompt)}\n${word}`;
-  ledger.database.atOnce(() => {
+  atOnceOrWithin(ledger.database, () => {
     openPrompts(ledger).move(token, state, now());
     outbox.say(account, { chat }, `${of} over ${now()}`, { kind: "edit", of, text, choices: [] }, now());
   });
@@ -184,10 +189,18 @@ export async function decide(
     return end(errorText(error, row.standing));
   }
   const word = `${decidedText(decision)} by ${row.speakerName.slice(0, 40)} on ${row.account}.`;
-  for (const one of prompts.siblings(prompt)) {
-    // Seen to be gone a moment ago, when the answer had begun to work: that was this one.
-    if (one.state !== "open" && one.state !== "gone") continue;
-    close(parts, one, "decided", word);
-  }
+  closeDecided(parts, prompt, word);
   return end(word, { onPrompt: true });
+}
+
+/** A question was decided: every chat that shows it shows how. */
+export function closeDecided(
+  parts: Pick<Parts, "ledger" | "outbox" | "now">,
+  question: Pick<Prompt, "agent" | "permission" | "what">,
+  word: string,
+): void {
+  for (const one of openPrompts(parts.ledger).siblings(question)) {
+    // Seen to be gone a moment ago, when the answer had begun to work: that was this one.
+    if (one.state === "open" || one.state === "gone") close(parts, one, "decided", word);
+  }
 }

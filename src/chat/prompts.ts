@@ -31,7 +31,7 @@ export interface Prompts {
   /** By its token, or by the code that somebody typed in that account. */
   find(account: string, given: string): Prompt | undefined;
   /** Every prompt of the same question. */
-  siblings(prompt: Prompt): Prompt[];
+  siblings(question: Pick<Prompt, "agent" | "permission" | "what">): Prompt[];
   move(token: string, state: Prompt["state"], now: number): void;
 }
 

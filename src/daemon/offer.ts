@@ -8,6 +8,7 @@ import { privateFolder } from "../lib/folder.ts";
 import { pause } from "../lib/wait.ts";
 import { metricsText } from "./metrics.ts";
 import { talk, type Talk } from "./talk.ts";
+import { tellDecided } from "./tell-decided.ts";
 
 /** How long until what could not be offered is tried again. */
 const againMs = 5_000;
@@ -21,7 +22,10 @@ export async function offer(world: World, version: string, signal: AbortSignal):
   while (!signal.aborted) {
     try {
       // Whoever is asked here is the daemon: there is none to be brought up.
-      const control = inProcess(world, { ensureDaemon: async () => {} });
+      const control = inProcess(world, {
+        ensureDaemon: async () => {},
+        tellDecided: (approval, decision) => tellDecided(world, approval, decision),
+      });
       await offerOnce(control);
       last = "";
     } catch (error) {

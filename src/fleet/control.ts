@@ -1,4 +1,4 @@
-import type { Command, FleetControl, Outcome } from "../contract/command.ts";
+import type { Approval, Command, Decision, FleetControl, Outcome } from "../contract/command.ts";
 import { harnessOf } from "../harness/index.ts";
 import { FleetError } from "../lib/errors.ts";
 import { pause } from "../lib/wait.ts";
@@ -18,7 +18,11 @@ import type { World } from "./world.ts";
 /** The fleet, commanded in this very process. Works with the daemon up or down. */
 export function inProcess(
   world: World,
-  parts: { ensureDaemon: (kind: SupervisorKind) => Promise<void> },
+  parts: {
+    ensureDaemon: (kind: SupervisorKind) => Promise<void>;
+    /** A person at this machine has answered what others may have been asked too. */
+    tellDecided: (approval: Approval, decision: Decision) => Promise<void>;
+  },
 ): FleetControl {
   return {
     state: async () => (await observe(world)).state,
@@ -84,6 +88,7 @@ export function inProcess(
         return { did: "stop", agents: await life.stop(fleet, chosen(command.agents), tell) };
       case "answer": {
         const approval = await answerApproval(world, fleet, seen.agents, command);
+        if (command.by.kind === "person") await parts.tellDecided(approval, command.decision);
         return { did: "answer", approval, decision: command.decision };
       }
       case "install":

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
@@ -77,6 +78,11 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version's permissio
       expect((await rig.fleet("approvals", decision, `mos/${id}`)).code).toBe(3);
       await expect(pi.answer?.(desk, id, decision)).rejects.toThrow("does not wait for that permission any more");
     }
+    // Who it was is kept.
+    const chats = new DatabaseSync(rig.home.chat, { readOnly: true });
+    const audit = chats.prepare("SELECT decision FROM audit WHERE account = 'command line'").all();
+    chats.close();
+    expect(audit.map(({ decision }) => String(decision).split(" ")[0])).toEqual(["Allowed", "Denied"]);
     // At a terminal a name alone is shown what it means by now, and nothing happens without a yes.
     await asks("read");
     const typed = await typedIn(rig, "fleet approvals allow mos");
