@@ -6,7 +6,7 @@ import { printJson } from "./print-json.ts";
 /** `verify`: is the fleet as declared, and does every agent answer? */
 export async function verify(context: Context, options: { json?: true | undefined }): Promise<number> {
   const { verifyFleet } = await import("../fleet/verify.ts");
-  const { judgeChats } = await import("./connected.ts");
+  const { judgeChats } = await import("../fleet/judge-chats.ts");
   const isUp = await context.isDaemonUp();
   const findings = await verifyFleet(context.world, isUp);
   return show(context, [...findings, ...judgeChats(await (await context.connections()).list(), isUp)], options, 5);

@@ -1,7 +1,8 @@
 import type { Connections, Pairing } from "../contract/connector.ts";
+import { stateText } from "../fleet/judge-chats.ts";
 import { FleetError } from "../lib/errors.ts";
 import { until } from "../lib/wait.ts";
-import { forPeople, healthOf, stateText } from "./connected.ts";
+import { forPeople, healthOf } from "./connected.ts";
 import type { Context } from "./context.ts";
 import { printJson } from "./print-json.ts";
 
