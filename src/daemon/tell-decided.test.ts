@@ -12,14 +12,15 @@ import type { World } from "../fleet/world.ts";
 import { tellDecided } from "./tell-decided.ts";
 
 function setUp() {
+  let at = 7;
   const chat = join(scratchFolder("decided"), "chat.db");
   const logs: string[] = [];
-  const world = { home: { chat }, user: "ada", now: () => 7, log: ({ event }: { event: string }) => logs.push(event) };
-  return { chat, logs, world: world as unknown as World };
+  const world = { home: { chat }, user: "ada", now: () => at, log: ({ event }: { event: string }) => logs.push(event) };
+  return { chat, logs, world: world as unknown as World, later: () => void at++ };
 }
 
 test("what was decided at this machine is told wherever it was asked, and kept with who it was", async () => {
-  const { chat, world } = setUp();
+  const { chat, world, later } = setUp();
   const asked = question("1", "rm x");
   const ledger = openLedger(chat);
   const prompts = openPrompts(ledger);
@@ -33,11 +34,14 @@ test("what was decided at this machine is told wherever it was asked, and kept w
     expect(outbox.find(`prompt ${token} over 7`)?.saying).toMatchObject({
       kind: "edit",
       of: `prompt ${token}`,
-      text: expect.stringMatching(/rm x[^]*Denied by ada on the command line\.$/),
+      text: expect.stringMatching(/rm x[^]*Denied by ada at this machine\.$/),
       choices: [],
     });
   expect(prompts.open().map(({ token }) => token)).toEqual([other.token]);
-  expect(ledger.audited("command line", "ada", "Denied by ada on the command line.", 0)).toBe(1);
+  expect(ledger.audited("this machine", "ada", "Denied by ada at this machine.", 0)).toBe(1);
+  later();
+  await tellDecided(world, asked, "deny");
+  expect(ledger.audited("this machine", "ada", "Denied by ada at this machine.", 0), "another of that name").toBe(2);
   ledger.database.close();
 });
 

@@ -8,11 +8,11 @@ import type { Approval, Decision } from "../contract/command.ts";
 import type { World } from "../fleet/world.ts";
 
 /** No account of the roster's can be named so. */
-const account = "command line";
+const account = "this machine";
 
 /**
- * Tells every chat that was asked what the person at this machine has decided, and notes who it was. Whoever is asked has
- * his answer already, so a chat that cannot be told is a line of the log.
+ * Tells every chat that was asked what the person at this machine has decided, and notes who it was. The agent has
+ * its answer already, so a chat that cannot be told is a line of the log.
  */
 export async function tellDecided(world: World, approval: Approval, decision: Decision): Promise<void> {
   const { home, user, now } = world;
@@ -22,10 +22,11 @@ export async function tellDecided(world: World, approval: Approval, decision: De
     const ledger = openLedger(home.chat);
     try {
       const outbox = openOutbox(ledger, () => what.length);
-      const word = `${decidedText(decision)} by ${user} on the ${account}.`;
+      const word = `${decidedText(decision)} by ${user} at ${account}.`;
       ledger.database.atOnce(() => {
         closeDecided({ ledger, outbox, now }, { agent, permission: id ?? "", what }, word);
-        const entry = { at: now(), account, chat: "", speaker: user, message: `${agent}/${id}` };
+        // A provider may repeat an id, and each decision is one of its own.
+        const entry = { at: now(), account, chat: "", speaker: user, message: `${agent}/${id} ${now()}` };
         ledger.audit({ ...entry, decision: word, note: `${agent} ${what}`.slice(0, 200) });
       });
     } finally {

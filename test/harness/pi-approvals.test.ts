@@ -80,7 +80,7 @@ describe.each(versions.filter(({ bin }) => bin !== ""))("Pi $version's permissio
     }
     // Who it was is kept.
     const chats = new DatabaseSync(rig.home.chat, { readOnly: true });
-    const audit = chats.prepare("SELECT decision FROM audit WHERE account = 'command line'").all();
+    const audit = chats.prepare("SELECT decision FROM audit WHERE account = 'this machine'").all();
     chats.close();
     expect(audit.map(({ decision }) => String(decision).split(" ")[0])).toEqual(["Allowed", "Denied"]);
     // At a terminal a name alone is shown what it means by now, and nothing happens without a yes.
